@@ -1,0 +1,155 @@
+// One connection's memory, its phases, its wipe.
+
+import {
+  EVENT_NONE, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, PHASE_CREATED, PHASE_FAILED, PHASE_OPEN, PHASE_PEER_PROVED,
+  ROLE_CLIENT, SERVES_2, SETUP_CONTEXT, SETUP_MIDDLEBOX_KEY, SETUP_PUBLIC_KEY, SETUP_SECRET_KEY, SETUP_SERVER_KEY
+} from "../src/wire/abi"
+import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
+import { STATUS_NO_MEMORY, STATUS_PHASE } from "../src/wire/status"
+import { Handshake, createHandshake, releaseHandshake } from "./handshake/state"
+import { Arena, allocate, release, wipe, wipeStack } from "./memory"
+import { READER_BYTES, Reader, releaseReader } from "./reader"
+import { RUNNING_BYTES, TRANSCRIPT_BYTES, Transcript } from "./transcript"
+import { WRITER_BYTES, Writer, releaseBuffer, startWriter } from "./writer"
+
+/*
+ * ┌────────────────────────────────────────────────────────────────────────────┐
+ * │ arena u32, handshake u32: 0 once the stream is open                        │
+ * │ status i32: the first error; it sticks                                     │
+ * │ phase u8, role u8, version u8: 0 until known, versions u8 served, options  │
+ * │ reject code u16: of a reject that was received                             │
+ * │ peer key [32]: the peer's long-term key, proved from PHASE_PEER_PROVED on  │
+ * │ handshake hash [32], exporter secret [32]         (version 2)              │
+ * │ reader, writer                                                             │
+ * └────────────────────────────────────────────────────────────────────────────┘
+ */
+const ARENA: usize = 0
+const HANDSHAKE: usize = ARENA + 4
+const STATUS: usize = HANDSHAKE + 4
+const PHASE: usize = STATUS + 4
+const ROLE: usize = PHASE + 1
+const VERSION: usize = ROLE + 1
+const VERSIONS: usize = VERSION + 1
+const OPTIONS: usize = VERSIONS + 1
+const REJECT: usize = OPTIONS + 2
+const PEER_KEY: usize = REJECT + 2
+const HASH: usize = PEER_KEY + KEY_BYTES
+const EXPORTER: usize = HASH + HASH_BYTES
+const READER: usize = EXPORTER + KEY_BYTES
+const WRITER: usize = READER + READER_BYTES
+const CHANNEL_BYTES: usize = WRITER + WRITER_BYTES
+
+@unmanaged
+export class Channel {
+  get arena(): Arena { return changetype<Arena>(<usize>load<u32>(changetype<usize>(this), ARENA)) }
+  set arena(arena: Arena) { store<u32>(changetype<usize>(this), changetype<usize>(arena), ARENA) }
+  get handshake(): Handshake { return changetype<Handshake>(<usize>load<u32>(changetype<usize>(this), HANDSHAKE)) }
+  set handshake(handshake: Handshake) { store<u32>(changetype<usize>(this), changetype<usize>(handshake), HANDSHAKE) }
+  get status(): i32 { return load<i32>(changetype<usize>(this), STATUS) }
+  set status(status: i32) { store<i32>(changetype<usize>(this), status, STATUS) }
+  get phase(): i32 { return load<u8>(changetype<usize>(this), PHASE) }
+  set phase(phase: i32) { store<u8>(changetype<usize>(this), <u8>phase, PHASE) }
+  get role(): i32 { return load<u8>(changetype<usize>(this), ROLE) }
+  set role(role: i32) { store<u8>(changetype<usize>(this), <u8>role, ROLE) }
+  get version(): u32 { return load<u8>(changetype<usize>(this), VERSION) }
+  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, VERSION) }
+  get versions(): u32 { return load<u8>(changetype<usize>(this), VERSIONS) }
+  set versions(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, VERSIONS) }
+  get options(): u32 { return load<u8>(changetype<usize>(this), OPTIONS) }
+  set options(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, OPTIONS) }
+  get rejectCode(): u32 { return load<u16>(changetype<usize>(this), REJECT) }
+  set rejectCode(code: u32) { store<u16>(changetype<usize>(this), <u16>code, REJECT) }
+  get peerKey(): usize { return changetype<usize>(this) + PEER_KEY }
+  get hash(): usize { return changetype<usize>(this) + HASH }
+  get exporter(): usize { return changetype<usize>(this) + EXPORTER }
+  get reader(): Reader { return changetype<Reader>(changetype<usize>(this) + READER) }
+  get writer(): Writer { return changetype<Writer>(changetype<usize>(this) + WRITER) }
+
+  has(option: u32): bool {
+    return (this.options & option) != 0
+  }
+}
+
+/** A channel with what `setup` says, copied; or null where memory has run out. */
+export function allocateChannel(
+  arena: Arena, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32
+): Channel {
+  const channel = changetype<Channel>(allocate(arena, CHANNEL_BYTES))
+  if (changetype<usize>(channel) == 0) return channel
+  channel.arena = arena
+  channel.role = role
+  channel.versions = versions
+  channel.options = options
+  channel.phase = PHASE_CREATED
+  const handshake = createHandshake(arena)
+  channel.handshake = handshake
+  if (changetype<usize>(handshake) == 0 || !startTranscript(arena, handshake, versions, setup, contextLength)) {
+    closeChannel(channel)
+    return changetype<Channel>(0)
+  }
+  memory.copy(handshake.secretKey, setup + SETUP_SECRET_KEY, KEY_BYTES)
+  memory.copy(handshake.publicKey, setup + SETUP_PUBLIC_KEY, KEY_BYTES)
+  if (options & OPTION_SERVER_KEY) memory.copy(handshake.expected, setup + SETUP_SERVER_KEY, KEY_BYTES)
+  if (options & OPTION_MIDDLEBOX_KEY) memory.copy(handshake.addressed, setup + SETUP_MIDDLEBOX_KEY, KEY_BYTES)
+  return channel
+}
+
+/** The peer has proved its key: takes up the session keys, forgets the handshake, and opens the stream. */
+export function startStream(channel: Channel): i32 {
+  if (channel.status < 0) return channel.status
+  if (channel.phase != PHASE_PEER_PROVED) return STATUS_PHASE
+  const handshake = channel.handshake
+  const client = channel.role == ROLE_CLIENT
+  const clientToServer = handshake.sessionKeys
+  const serverToClient = clientToServer + KEY_BYTES
+  memory.copy(channel.reader.cipher.key, client ? serverToClient : clientToServer, KEY_BYTES)
+  memory.copy(channel.writer.cipher.key, client ? clientToServer : serverToClient, KEY_BYTES)
+  channel.reader.cipher.version = channel.version
+  forgetHandshake(channel)
+  if (!startWriter(channel.arena, channel.writer, channel.version)) return fail(channel, STATUS_NO_MEMORY)
+  channel.phase = PHASE_OPEN
+  return EVENT_NONE
+}
+
+/** The first error sticks. Every secret is wiped; bytes that wait to be sent stay, for they may tell the peer why. */
+export function fail(channel: Channel, status: i32): i32 {
+  channel.status = status
+  channel.phase = PHASE_FAILED
+  forgetHandshake(channel)
+  wipeStream(channel)
+  wipeStack()
+  return status
+}
+
+/** Wipes and frees all that the channel held. */
+export function closeChannel(channel: Channel): void {
+  forgetHandshake(channel)
+  wipeStream(channel)
+  releaseBuffer(channel.arena, channel.writer)
+  release(channel.arena, changetype<usize>(channel), CHANNEL_BYTES)
+  wipeStack()
+}
+
+function wipeStream(channel: Channel): void {
+  releaseReader(channel.arena, channel.reader)
+  wipe(changetype<usize>(channel.reader), READER_BYTES)
+  wipe(channel.writer.cipher.key, KEY_BYTES)
+  wipe(channel.exporter, KEY_BYTES)
+}
+
+function forgetHandshake(channel: Channel): void {
+  releaseHandshake(channel.arena, channel.handshake)
+  channel.handshake = changetype<Handshake>(0)
+}
+
+/** Version 2: h and ck as both ends start, with the application's context. */
+function startTranscript(arena: Arena, handshake: Handshake, versions: u32, setup: usize, contextLength: u32): bool {
+  if (!(versions & SERVES_2)) return true
+  const transcript = changetype<Transcript>(allocate(arena, TRANSCRIPT_BYTES))
+  if (changetype<usize>(transcript) == 0) return false
+  transcript.start()
+  transcript.mixHash(setup + SETUP_CONTEXT, contextLength)
+  memory.copy(handshake.running, changetype<usize>(transcript), RUNNING_BYTES)
+  release(arena, changetype<usize>(transcript), TRANSCRIPT_BYTES)
+  return true
+}

@@ -1,0 +1,125 @@
+// The record ciphers: version 1's secretstream and version 2's counter. The only file that touches a record nonce.
+
+import { KEY_BYTES, MAC_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layout"
+import {
+  FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TAG_FINAL, TAG_MESSAGE, TAG_PUSH, TAG_REKEY, TYPE_MASK
+} from "../src/wire/stream"
+import { STATUS_RECORD_COUNT, STATUS_RECORD_SEAL } from "../src/wire/status"
+import {
+  crypto_aead_chacha20poly1305_ietf_decrypt, crypto_aead_chacha20poly1305_ietf_encrypt, crypto_generichash,
+  crypto_secretstream_xchacha20poly1305_init_pull, crypto_secretstream_xchacha20poly1305_pull,
+  crypto_secretstream_xchacha20poly1305_push
+} from "./sodium"
+import { Plaintext, Record } from "./wire/record"
+
+/*
+ * ┌────────────┬───────────────────────────────┬──────────────┬────────┬─────────────┬───────────────┐
+ * │ key [32]   │ nonce [12]: 4 zeros ‖ n u64   │ reserved [8] │ tag u8 │ version u8  │ label [16]    │
+ * └────────────┴───────────────────────────────┴──────────────┴────────┴─────────────┴───────────────┘
+ *   the first three are version 1's crypto_secretstream_xchacha20poly1305_state
+ */
+const KEY: usize = 0
+const NONCE: usize = KEY + KEY_BYTES
+const COUNTER: usize = NONCE + 4
+const RESERVED: usize = COUNTER + 8
+const TAG: usize = RESERVED + 8
+const VERSION: usize = TAG + 1
+const LABEL: usize = VERSION + 3
+export const CIPHER_BYTES: usize = LABEL + 16
+
+@unmanaged
+export class Cipher {
+  get key(): usize { return changetype<usize>(this) + KEY }
+  get nonce(): usize { return changetype<usize>(this) + NONCE }
+  get counter(): u64 { return load<u64>(changetype<usize>(this), COUNTER) }
+  set counter(n: u64) { store<u64>(changetype<usize>(this), n, COUNTER) }
+  get tag(): u32 { return load<u8>(changetype<usize>(this), TAG) }
+  get version(): u32 { return load<u8>(changetype<usize>(this), VERSION) }
+  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, VERSION) }
+}
+
+/** Bytes of a record ahead of its plaintext: the length and, in version 1, the tag. */
+export function leadOf(version: u32): u32 {
+  return version == 1 ? RECORD_SEALED + TAG_BYTES : RECORD_SEALED
+}
+
+/** Bytes of a record that are not plaintext. */
+export function overheadOf(version: u32): u32 {
+  return leadOf(version) + MAC_BYTES
+}
+
+export function plaintextOf(record: Record, version: u32): Plaintext {
+  return changetype<Plaintext>(changetype<usize>(record) + leadOf(version))
+}
+
+/** Version 1: takes up the stream header of this direction. The cipher's key is the session key until then. */
+export function startSecretstream(cipher: Cipher, header: usize): void {
+  crypto_secretstream_xchacha20poly1305_init_pull(changetype<usize>(cipher), header, cipher.key)
+}
+
+/** Seals a record in place. Its length and plaintext are written; `flags` say what its tag or type byte means. */
+export function sealRecord(cipher: Cipher, record: Record, flags: u32): void {
+  const version = cipher.version
+  const plaintext = plaintextOf(record, version)
+  const length = record.length - overheadOf(version)
+  if (version == 1) {
+    crypto_secretstream_xchacha20poly1305_push(
+      changetype<usize>(cipher), record.sealed, 0, changetype<usize>(plaintext), length, 0, 0, 0, 0, tagOf(flags)
+    )
+    return
+  }
+  crypto_aead_chacha20poly1305_ietf_encrypt(
+    record.sealed, 0, changetype<usize>(plaintext), length, 0, changetype<usize>(record), RECORD_SEALED, 0,
+    0, cipher.nonce, cipher.key
+  )
+  cipher.counter += 1
+  if (flags & FLAG_REKEY) turnKeyOver(cipher)
+}
+
+/** Opens a whole record in place and returns its flags, or a status: then the cipher stays as it was. */
+export function openRecord(cipher: Cipher, record: Record): i32 {
+  const version = cipher.version
+  const plaintext = plaintextOf(record, version)
+  const sealed = record.length - RECORD_SEALED
+  if (version == 1) {
+    const opened = crypto_secretstream_xchacha20poly1305_pull(
+      changetype<usize>(cipher), changetype<usize>(plaintext), 0, changetype<usize>(cipher) + TAG,
+      record.sealed, sealed, 0, 0, 0, 0
+    )
+    return opened == 0 ? flagsOf(cipher.tag) : STATUS_RECORD_SEAL
+  }
+  if (cipher.counter >= COUNTER_END) return STATUS_RECORD_COUNT
+  const opened = crypto_aead_chacha20poly1305_ietf_decrypt(
+    changetype<usize>(plaintext), 0, 0, record.sealed, sealed, 0, changetype<usize>(record), RECORD_SEALED, 0,
+    cipher.nonce, cipher.key
+  )
+  if (opened != 0) return STATUS_RECORD_SEAL
+  cipher.counter += 1
+  const flags = plaintext.type & ~TYPE_MASK
+  if (flags & FLAG_REKEY) turnKeyOver(cipher)
+  return flags
+}
+
+/** key = crypto_generichash(32, "nopki rekey", key = key), n = 0. */
+function turnKeyOver(cipher: Cipher): void {
+  const label = changetype<usize>(cipher) + LABEL
+  store<u64>(label, 0x657220696b706f6e) // "nopki re"
+  store<u32>(label, 0x79656b, 8) // "key"
+  crypto_generichash(cipher.key, KEY_BYTES, label, REKEY_LABEL_BYTES, 0, cipher.key, KEY_BYTES)
+  cipher.counter = 0
+}
+
+function tagOf(flags: u32): u32 {
+  if (flags & FLAG_FINAL) return TAG_FINAL
+  if (flags & FLAG_REKEY) return TAG_REKEY
+  return flags & FLAG_MESSAGE_END ? TAG_PUSH : TAG_MESSAGE
+}
+
+function flagsOf(tag: u32): i32 {
+  if (tag == TAG_FINAL) return FLAG_FINAL
+  if (tag == TAG_REKEY) return FLAG_REKEY
+  return tag == TAG_PUSH ? FLAG_MESSAGE_END : 0
+}
+
+const REKEY_LABEL_BYTES: u32 = 11
+const COUNTER_END: u64 = 1 << 48

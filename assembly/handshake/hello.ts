@@ -1,0 +1,89 @@
+// What both versions' hellos share: the session key pair, the box that only the addressed key opens, and the reject.
+
+import { OPTION_IGNORE_STRANGERS, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY } from "../../src/wire/abi"
+import { KEY_BYTES, REJECT_BYTES, VERSION_REJECT } from "../../src/wire/layout"
+import {
+  STATUS_EXPECTED_OTHER, STATUS_NO_MEMORY, STATUS_NOT_ADDRESSED, STATUS_WEAK_KEY
+} from "../../src/wire/status"
+import { Channel } from "../channel"
+import { random } from "../host"
+import { allZero, equalKeys, wipe } from "../memory"
+import { crypto_box_beforenm, crypto_scalarmult_base } from "../sodium"
+import { Box, openBox, sealBox } from "../wire/box"
+import { Reason, Reject } from "../wire/reject"
+import { commitMessage, reserve } from "../writer"
+import { Handshake } from "./state"
+import { Step } from "./step"
+
+/** Draws a session key pair for this connection. */
+export function drawSession(handshake: Handshake): void {
+  random(handshake.sessionSecret, KEY_BYTES)
+  crypto_scalarmult_base(handshake.sessionPublic, handshake.sessionSecret)
+}
+
+/**
+ * Settles which key the hello names and which key it is sealed to. A client that knows no server key names a random one, and one
+ * that knows no middlebox either seals to a random one, so that its hello looks like any other.
+ */
+export function settleKeys(channel: Channel, step: Step): void {
+  const handshake = channel.handshake
+  if (!channel.has(OPTION_SERVER_KEY)) drawPublicKey(handshake.expected, step)
+  if (channel.has(OPTION_MIDDLEBOX_KEY)) return
+  if (channel.has(OPTION_SERVER_KEY)) memory.copy(handshake.addressed, handshake.expected, KEY_BYTES)
+  else drawPublicKey(handshake.addressed, step)
+}
+
+/** Seals the expected key, from the session key to the addressed key. */
+export function sealExpectedKey(box: Box, handshake: Handshake, step: Step): i32 {
+  if (crypto_box_beforenm(step.pair, handshake.addressed, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  sealBox(box, handshake.expected, step.pair)
+  return 0
+}
+
+/**
+ * Opens a hello's box with the server's long-term key. One that does not open was meant for a middlebox, and the server goes on,
+ * unless it ignores strangers. One that names another key is refused. `step.pair` is left holding the pair's key. Returns
+ * EXPECTED_THIS, EXPECTED_UNKNOWN or a status.
+ */
+export function checkExpectedKey(channel: Channel, box: Box, sessionKey: usize, step: Step): i32 {
+  const handshake = channel.handshake
+  if (crypto_box_beforenm(step.pair, sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
+  if (!openBox(box, step.key, step.pair)) {
+    return channel.has(OPTION_IGNORE_STRANGERS) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN
+  }
+  return equalKeys(step.key, handshake.publicKey) ? EXPECTED_THIS : STATUS_EXPECTED_OTHER
+}
+
+/** "Reject": sealed with `step.pair`, the key of our long-term and the client's session key. */
+export function writeReject(channel: Channel, code: u32, step: Step): i32 {
+  const message = reserve(channel.arena, channel.writer)
+  if (!message) return STATUS_NO_MEMORY
+  const reject = changetype<Reject>(message)
+  reject.version = VERSION_REJECT
+  wipe(step.key, KEY_BYTES)
+  changetype<Reason>(step.key).code = code
+  sealBox(reject.box, step.key, step.pair)
+  commitMessage(channel.writer, REJECT_BYTES)
+  return 0
+}
+
+/** Whether a reject is genuine: its box opens under the key that the hello was addressed to. The code is kept. */
+export function openReject(channel: Channel, reject: Reject, step: Step): bool {
+  const handshake = channel.handshake
+  if (!channel.has(OPTION_SERVER_KEY | OPTION_MIDDLEBOX_KEY)) return false
+  if (crypto_box_beforenm(step.pair, handshake.addressed, handshake.sessionSecret) != 0) return false
+  if (!openBox(reject.box, step.key, step.pair)) return false
+  const reason = changetype<Reason>(step.key)
+  if (!allZero(reason.zeros, KEY_BYTES - 2)) return false
+  channel.rejectCode = reason.code
+  return true
+}
+
+/** A public key whose secret nobody knows. */
+function drawPublicKey(out: usize, step: Step): void {
+  random(step.key, KEY_BYTES)
+  crypto_scalarmult_base(out, step.key)
+}
+
+export const EXPECTED_UNKNOWN = 0
+export const EXPECTED_THIS = 1

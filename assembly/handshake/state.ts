@@ -1,0 +1,104 @@
+// What a handshake keeps from one message to the next; wiped and freed when it is over.
+
+import { KEY_BYTES, VERSION_BYTES } from "../../src/wire/layout"
+import { Arena, allocate, release } from "../memory"
+import { KEM_SECRET_KEY_BYTES } from "../sodium"
+import { RUNNING_BYTES } from "../transcript"
+
+/*
+ * ┌───────────────────────────────────────────────────────────────────────────┐
+ * │ own long-term secret [32] ‖ public [32]                                   │
+ * │ own session secret [32] ‖ public [32]                                     │
+ * │ running transcript: h [32] ‖ ck [32]                 (version 2)          │
+ * │ expected key [32]: the pinned server key             (client)             │
+ * │ addressed key [32]: what opens the hello's box       (client)             │
+ * │ peer's session public key [32]                       (server)             │
+ * │ session keys [64]: client to server ‖ server to client, once both proved  │
+ * │ ML-KEM secret key: pointer                           (client, version 2)  │
+ * │ incoming message: head [4], pointer, size, got                            │
+ * └───────────────────────────────────────────────────────────────────────────┘
+ */
+const SECRET_KEY: usize = 0
+const PUBLIC_KEY: usize = SECRET_KEY + KEY_BYTES
+const SESSION_SECRET: usize = PUBLIC_KEY + KEY_BYTES
+const SESSION_PUBLIC: usize = SESSION_SECRET + KEY_BYTES
+const RUNNING: usize = SESSION_PUBLIC + KEY_BYTES
+const EXPECTED: usize = RUNNING + RUNNING_BYTES
+const ADDRESSED: usize = EXPECTED + KEY_BYTES
+const PEER_SESSION: usize = ADDRESSED + KEY_BYTES
+const SESSION_KEYS: usize = PEER_SESSION + KEY_BYTES
+const KEM_SECRET: usize = SESSION_KEYS + 2 * KEY_BYTES
+const HEAD: usize = KEM_SECRET + 4
+const MESSAGE: usize = HEAD + VERSION_BYTES
+const SIZE: usize = MESSAGE + 4
+const GOT: usize = SIZE + 4
+const HANDSHAKE_BYTES: usize = GOT + 4
+
+@unmanaged
+export class Handshake {
+  get secretKey(): usize { return changetype<usize>(this) + SECRET_KEY }
+  get publicKey(): usize { return changetype<usize>(this) + PUBLIC_KEY }
+  get sessionSecret(): usize { return changetype<usize>(this) + SESSION_SECRET }
+  get sessionPublic(): usize { return changetype<usize>(this) + SESSION_PUBLIC }
+  get running(): usize { return changetype<usize>(this) + RUNNING }
+  get expected(): usize { return changetype<usize>(this) + EXPECTED }
+  get addressed(): usize { return changetype<usize>(this) + ADDRESSED }
+  get peerSession(): usize { return changetype<usize>(this) + PEER_SESSION }
+  get sessionKeys(): usize { return changetype<usize>(this) + SESSION_KEYS }
+  get kemSecret(): usize { return load<u32>(changetype<usize>(this), KEM_SECRET) }
+  set kemSecret(pointer: usize) { store<u32>(changetype<usize>(this), pointer, KEM_SECRET) }
+  /** The first four bytes of a message, while it is not yet known how long it is. */
+  get head(): u32 { return load<u32>(changetype<usize>(this), HEAD) }
+  get message(): usize { return load<u32>(changetype<usize>(this), MESSAGE) }
+  set message(pointer: usize) { store<u32>(changetype<usize>(this), pointer, MESSAGE) }
+  get size(): u32 { return load<u32>(changetype<usize>(this), SIZE) }
+  set size(size: u32) { store<u32>(changetype<usize>(this), size, SIZE) }
+  get got(): u32 { return load<u32>(changetype<usize>(this), GOT) }
+  set got(count: u32) { store<u32>(changetype<usize>(this), count, GOT) }
+
+  /** Where the next bytes of the incoming message belong. */
+  get window(): usize {
+    const message = this.message
+    return (message ? message : changetype<usize>(this) + HEAD) + this.got
+  }
+
+  get room(): u32 {
+    return (this.message ? this.size : VERSION_BYTES) - this.got
+  }
+}
+
+export function createHandshake(arena: Arena): Handshake {
+  return changetype<Handshake>(allocate(arena, HANDSHAKE_BYTES))
+}
+
+/** Makes room for an incoming message of `size` bytes, of which the head may have come. False: no memory. */
+export function expectMessage(arena: Arena, handshake: Handshake, size: u32): bool {
+  const head = handshake.message ? 0 : handshake.got
+  forgetMessage(arena, handshake)
+  const message = allocate(arena, size)
+  if (!message) return false
+  if (head) store<u32>(message, handshake.head)
+  handshake.message = message
+  handshake.size = size
+  handshake.got = head
+  return true
+}
+
+export function releaseHandshake(arena: Arena, handshake: Handshake): void {
+  if (changetype<usize>(handshake) == 0) return
+  forgetMessage(arena, handshake)
+  forgetKemSecret(arena, handshake)
+  release(arena, changetype<usize>(handshake), HANDSHAKE_BYTES)
+}
+
+export function forgetKemSecret(arena: Arena, handshake: Handshake): void {
+  release(arena, handshake.kemSecret, KEM_SECRET_KEY_BYTES)
+  handshake.kemSecret = 0
+}
+
+function forgetMessage(arena: Arena, handshake: Handshake): void {
+  release(arena, handshake.message, handshake.size)
+  handshake.message = 0
+  handshake.size = 0
+  handshake.got = 0
+}

@@ -1,0 +1,117 @@
+// Allocation and wiping. libsodium's malloc owns the heap; everything the core takes from it goes through here, is zero when it is
+// handed out, and is wiped when it comes back.
+
+import { BUFFER_BYTES } from "../src/wire/abi"
+import { STACK_BASE, STACK_TOP, free, malloc } from "./sodium"
+
+/*
+ * What all channels of one instance share. There are no globals, so the host keeps the pointer.
+ *
+ * ┌──────────────┐
+ * │ free u32     │ the first idle record buffer; each holds the next in its first word
+ * │ idle u32     │ how many idle buffers there are
+ * │ in use u32   │ bytes allocated and not released, buffers handed out included
+ * │ buffers u32  │ record buffers handed out
+ * └──────────────┘
+ */
+const FREE: usize = 0
+const IDLE: usize = FREE + 4
+const IN_USE: usize = IDLE + 4
+const BUFFERS: usize = IN_USE + 4
+const ARENA_BYTES: usize = BUFFERS + 4
+
+@unmanaged
+export class Arena {
+  get free(): usize { return load<u32>(changetype<usize>(this), FREE) }
+  set free(pointer: usize) { store<u32>(changetype<usize>(this), pointer, FREE) }
+  get idle(): u32 { return load<u32>(changetype<usize>(this), IDLE) }
+  set idle(count: u32) { store<u32>(changetype<usize>(this), count, IDLE) }
+  get inUse(): usize { return load<u32>(changetype<usize>(this), IN_USE) }
+  set inUse(bytes: usize) { store<u32>(changetype<usize>(this), bytes, IN_USE) }
+  get buffers(): u32 { return load<u32>(changetype<usize>(this), BUFFERS) }
+  set buffers(count: u32) { store<u32>(changetype<usize>(this), count, BUFFERS) }
+}
+
+/** A new arena, or null where memory has run out. */
+export function createArena(): Arena {
+  const pointer = malloc(ARENA_BYTES)
+  if (pointer) wipe(pointer, ARENA_BYTES)
+  return changetype<Arena>(pointer)
+}
+
+/** `size` zeroed bytes, or 0 where memory has run out. */
+export function allocate(arena: Arena, size: usize): usize {
+  const pointer = malloc(size)
+  if (!pointer) return 0
+  wipe(pointer, size)
+  arena.inUse += size
+  return pointer
+}
+
+/** Wipes and frees what `allocate` gave. */
+export function release(arena: Arena, pointer: usize, size: usize): void {
+  if (!pointer) return
+  wipe(pointer, size)
+  free(pointer)
+  arena.inUse -= size
+}
+
+/** A record buffer of BUFFER_BYTES, zeroed, or 0 where memory has run out. */
+export function takeBuffer(arena: Arena): usize {
+  let buffer = arena.free
+  if (buffer) {
+    arena.free = load<u32>(buffer)
+    arena.idle -= 1
+    store<u32>(buffer, 0)
+  } else {
+    buffer = malloc(BUFFER_BYTES)
+    if (!buffer) return 0
+    wipe(buffer, BUFFER_BYTES)
+  }
+  arena.buffers += 1
+  arena.inUse += BUFFER_BYTES
+  return buffer
+}
+
+/** Takes a record buffer back, wiping its first `used` bytes: the caller vouches that the others are still zero. */
+export function giveBuffer(arena: Arena, buffer: usize, used: usize): void {
+  if (!buffer) return
+  wipe(buffer, used)
+  arena.buffers -= 1
+  arena.inUse -= BUFFER_BYTES
+  if (arena.idle >= IDLE_MAX) return free(buffer)
+  store<u32>(buffer, arena.free)
+  arena.free = buffer
+  arena.idle += 1
+}
+
+export function wipe(pointer: usize, size: usize): void {
+  memory.fill(pointer, 0, size)
+}
+
+/** Wipes what libsodium's calls have left on its stack. The core has no frames there, so between calls all of it is free. */
+export function wipeStack(): void {
+  wipe(STACK_BASE, STACK_TOP - STACK_BASE)
+}
+
+/** Whether two keys are equal, in constant time. */
+export function equalKeys(a: usize, b: usize): bool {
+  const different =
+    (load<u64>(a) ^ load<u64>(b)) |
+    (load<u64>(a, 8) ^ load<u64>(b, 8)) |
+    (load<u64>(a, 16) ^ load<u64>(b, 16)) |
+    (load<u64>(a, 24) ^ load<u64>(b, 24))
+  return different == 0
+}
+
+/** Whether `length` bytes are zero, in time that depends on the length alone. */
+export function allZero(pointer: usize, length: usize): bool {
+  let seen: u64 = 0
+  let at: usize = 0
+  for (; at + 8 <= length; at += 8) seen |= load<u64>(pointer + at)
+  for (; at < length; at++) seen |= load<u8>(pointer + at)
+  return seen == 0
+}
+
+// Beyond this many idle buffers (2 MB) they go back to libsodium's heap.
+const IDLE_MAX: u32 = 32

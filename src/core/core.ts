@@ -1,0 +1,78 @@
+import { instantiateSync } from '@assemblyscript/loader'
+import { ChannelError } from '../errors.js'
+import type { CoreExports } from './exports.js'
+
+/** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
+export type RandomSource = (out: Uint8Array) => void
+
+/** One instance of channel.wasm and its linear memory, which any number of channels share. */
+export class Core {
+  readonly exports: CoreExports
+  /** What the channels of this instance share in linear memory. */
+  readonly arena: number
+  #memory: WebAssembly.Memory
+  #bytes: Uint8Array<ArrayBuffer>
+
+  /**
+   * @param module channel.wasm, compiled or as bytes
+   * @param random by default the platform's cryptographic source
+   * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
+   */
+  constructor(module: WebAssembly.Module | Uint8Array<ArrayBuffer>, random: RandomSource = systemRandom) {
+    const host = { random: (pointer: number, length: number) => random(this.view(pointer, length)) }
+    try {
+      const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(module, { host })
+      this.exports = exports
+      this.#memory = exports.memory
+      this.#bytes = new Uint8Array(this.#memory.buffer)
+      this.arena = exports.createArena()
+    } catch (cause) {
+      throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { cause })
+    }
+  }
+
+  /** All of linear memory. Growth detaches it: derive it when it is used, and do not keep it. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    if (this.#bytes.byteLength === 0) this.#bytes = new Uint8Array(this.#memory.buffer)
+    return this.#bytes
+  }
+
+  /** A view, valid until the next call into the core. */
+  view(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.subarray(pointer, pointer + length)
+  }
+
+  copy(pointer: number, length: number): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(pointer, pointer + length)
+  }
+
+  /** Runs `use` with `size` zeroed bytes of linear memory, which are wiped behind it. */
+  lend<T>(size: number, use: (pointer: number) => T): T {
+    const pointer = this.exports.allocate(this.arena, size)
+    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
+    try {
+      return use(pointer)
+    } finally {
+      this.exports.release(this.arena, pointer, size)
+    }
+  }
+
+  /** Bytes of linear memory in use by channels, their buffers included. */
+  get bytesInUse(): number {
+    return this.exports.bytesInUse(this.arena)
+  }
+
+  /** Record buffers held by channels: none of them belongs to an idle one. */
+  get buffersInUse(): number {
+    return this.exports.buffersInUse(this.arena)
+  }
+}
+
+// getRandomValues gives at most 64 KiB a call.
+const RANDOM_LIMIT = 65536
+
+function systemRandom(out: Uint8Array): void {
+  for (let at = 0; at < out.length; at += RANDOM_LIMIT) {
+    crypto.getRandomValues(out.subarray(at, at + RANDOM_LIMIT) as Uint8Array<ArrayBuffer>)
+  }
+}

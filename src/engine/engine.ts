@@ -1,0 +1,459 @@
+import type { Core } from '../core/core.js'
+import { type Alert, ChannelError } from '../errors.js'
+import {
+  EVENT_ALERT,
+  EVENT_CONTROL,
+  EVENT_DATA,
+  EVENT_END,
+  EVENT_MESSAGE,
+  EVENT_PROVED,
+  PHASE_FAILED,
+  PHASE_OPEN,
+  ROLE_CLIENT,
+  SETUP_CONTEXT,
+  SETUP_MIDDLEBOX_KEY,
+  SETUP_PUBLIC_KEY,
+  SETUP_SECRET_KEY,
+  SETUP_SERVER_KEY,
+} from '../wire/abi.js'
+import { CODE_BYTES, HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
+import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA } from '../wire/stream.js'
+import { exportKey } from './exporter.js'
+import { errorOf } from './failure.js'
+import { logKeys } from './keylog.js'
+import {
+  badOption,
+  type ClientEngineOptions,
+  checkInteger,
+  clientSetup,
+  type EngineOptions,
+  type ServerEngineOptions,
+  type Setup,
+  serverSetup,
+  shapeOf,
+  type Version,
+} from './options.js'
+
+/**
+ * What `advance` reports:
+ * - `idle`: nothing; more received bytes are needed
+ * - `connected`: the peer has proved its key
+ * - `data`: the data window holds bytes of the stream
+ * - `message`: as `data` (there may be none), and they end a message
+ * - `alert`: the peer ended its direction with `engine.alertReceived`
+ * - `control`: the peer sent `engine.controlReceived`
+ * - `end`: the authenticated end of the peer's direction
+ */
+export type EngineEvent = 'idle' | 'connected' | 'data' | 'message' | 'alert' | 'control' | 'end'
+
+export interface Control {
+  code: number
+  payload: Uint8Array
+}
+
+/**
+ * One end of a channel without I/O: bytes in, bytes out. No sockets, timers or promises; deterministic under a scripted random
+ * source. It has four windows over linear memory, each with an acknowledging call:
+ *
+ *     received bytes go in    receiveWindow()  received(n)     or  receive(chunk)
+ *     opened bytes come out   dataWindow()     consume(n)      or  readData()
+ *     bytes to seal go in     writeWindow()    wrote(n)        or  write(data)
+ *     bytes to send come out  sendWindow()     sent(n)         or  take()
+ *
+ * A window is a view, valid until the next call on any engine of the same core. Every call may throw a ChannelError. What the peer
+ * caused sticks: every later call that reads or writes throws it again; bytes that wait to be sent can still be sent.
+ */
+export class Engine {
+  readonly role: 'client' | 'server'
+  #core: Core
+  #channel: number
+  #setup: Setup
+  #options: EngineOptions
+  #error: ChannelError | undefined
+  #connected: 'no' | 'unreported' | 'yes' = 'no'
+  #linkClosed = false
+  #readEnded = false
+  #fullRoom = 0
+  #alert: Alert | undefined
+  #control: Control | undefined
+
+  /** The connecting end: its hello is ready to be sent. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
+  static client(core: Core, options: ClientEngineOptions): Engine {
+    return new Engine(core, options, clientSetup(core, options))
+  }
+
+  /** The answering end. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
+  static server(core: Core, options: ServerEngineOptions): Engine {
+    return new Engine(core, options, serverSetup(core, options))
+  }
+
+  private constructor(core: Core, options: EngineOptions, setup: Setup) {
+    this.#core = core
+    this.#options = options
+    this.#setup = setup
+    this.role = setup.role === ROLE_CLIENT ? 'client' : 'server'
+    this.#channel = createChannel(core, setup)
+    const status = core.exports.status(this.#channel)
+    if (status < 0) {
+      const error = this.#fail(status)
+      this.close()
+      throw error
+    }
+  }
+
+  /** The protocol's version; undefined where a server does not know it yet. */
+  get version(): Version | undefined {
+    return (this.#core.exports.version(this.#open()) || undefined) as Version | undefined
+  }
+
+  /** Whether the handshake is over. */
+  get connected(): boolean {
+    return this.#connected !== 'no'
+  }
+
+  /** Whether the peer's direction has come to its end, by a final record or an alert. */
+  get readEnded(): boolean {
+    return this.#readEnded
+  }
+
+  /** Whether this direction was ended, by `end` or `alert`. */
+  get writeEnded(): boolean {
+    return this.#core.exports.writeEnded(this.#open()) !== 0
+  }
+
+  /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
+  get remotePublicKey(): Uint8Array {
+    this.#needConnected()
+    return this.#core.copy(this.#core.exports.peerKey(this.#open()), KEY_BYTES)
+  }
+
+  /** Version 2: a public name of 32 bytes for this session, the same at both ends. Never a key. Undefined in version 1. */
+  get handshakeHash(): Uint8Array | undefined {
+    this.#needConnected()
+    if (this.version === 1) return undefined
+    return this.#core.copy(this.#core.exports.handshakeHash(this.#open()), HASH_BYTES)
+  }
+
+  /** The alert that the peer sent. */
+  get alertReceived(): Alert | undefined {
+    return this.#alert
+  }
+
+  /** The control record that was last received; `advance` has just reported it. */
+  get controlReceived(): Control | undefined {
+    return this.#control
+  }
+
+  /**
+   * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
+   * @throws ChannelError USE_VERSION in version 1, USE_NOT_CONNECTED, USE_BAD_OPTION
+   */
+  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
+    this.#check()
+    this.#needConnected()
+    if (this.version === 1) throw new ChannelError('USE_VERSION', 'version 1 of the protocol has no exporter')
+    return exportKey(this.#core, this.#channel, label, context, length)
+  }
+
+  // Received bytes
+
+  /** Where received bytes belong; empty where opened data has to be consumed first. */
+  receiveWindow(): Uint8Array {
+    this.#check()
+    const { exports } = this.#core
+    const room = exports.receiveRoom(this.#channel)
+    if (room === 0) return this.#core.view(0, 0)
+    const pointer = exports.receivePointer(this.#channel)
+    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
+    return this.#core.view(pointer, room)
+  }
+
+  /** So many bytes were received into the window. */
+  received(length: number): void {
+    this.#check()
+    const event = this.#core.exports.received(this.#channel, length)
+    if (event < 0) throw this.#fail(event)
+    if (event === EVENT_PROVED) this.#begin()
+  }
+
+  /** Copies received bytes in, from `offset` on, as far as there is room, and returns how many it took. */
+  receive(chunk: Uint8Array, offset = 0): number {
+    let at = offset
+    while (at < chunk.length) {
+      const window = this.receiveWindow()
+      if (window.length === 0) break
+      const length = Math.min(window.length, chunk.length - at)
+      window.set(at === 0 && length === chunk.length ? chunk : chunk.subarray(at, at + length))
+      this.received(length)
+      at += length
+    }
+    return at - offset
+  }
+
+  /** The connection will give no more bytes. What was received before that still comes out; then it was cut short, or had ended. */
+  receiveEnd(): void {
+    this.#linkClosed = true
+  }
+
+  /** Works on what was received until there is something to report. */
+  advance(): EngineEvent {
+    this.#check()
+    if (this.#connected === 'unreported') {
+      this.#connected = 'yes'
+      return 'connected'
+    }
+    const event = this.#core.exports.read(this.#channel)
+    switch (event) {
+      case EVENT_DATA:
+        return 'data'
+      case EVENT_MESSAGE:
+        return 'message'
+      case EVENT_ALERT:
+        this.#alert = this.#readAlert()
+        this.#readEnded = true
+        return 'alert'
+      case EVENT_CONTROL:
+        this.#control = this.#readCode()
+        return 'control'
+      case EVENT_END:
+        this.#readEnded = true
+        return 'end'
+    }
+    if (event < 0) throw this.#fail(event)
+    return this.#linkClosed ? this.#linkEnd() : 'idle'
+  }
+
+  /** The opened bytes that `advance` reported. */
+  dataWindow(): Uint8Array {
+    const { exports } = this.#core
+    const channel = this.#open()
+    return this.#core.view(exports.dataPointer(channel), exports.dataLength(channel))
+  }
+
+  /** So many bytes of the data window were read. */
+  consume(length: number): void {
+    const status = this.#core.exports.consume(this.#open(), length)
+    if (status < 0) throw badOption('length', length, 'no more than the data window holds')
+  }
+
+  /** The opened bytes, copied and consumed. */
+  readData(): Uint8Array {
+    const data = this.dataWindow().slice()
+    this.consume(data.length)
+    return data
+  }
+
+  // Bytes to seal
+
+  /** Where the next record's bytes belong; empty where bytes have to be sent first, or this direction has ended. */
+  writeWindow(): Uint8Array {
+    this.#check()
+    const { exports } = this.#core
+    const room = exports.writeRoom(this.#channel)
+    if (room === 0) return this.#core.view(0, 0)
+    const pointer = exports.writePointer(this.#channel)
+    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
+    return this.#core.view(pointer, room)
+  }
+
+  /** So many bytes were written into the window: they become one record. */
+  wrote(length: number, endOfMessage = false): void {
+    this.#seal(length, endOfMessage ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA)
+  }
+
+  /**
+   * Copies and seals bytes, from `offset` on, as far as there is room, and returns how many it took. `endOfMessage` marks the last
+   * of them, once it was taken; for an empty message the call returns 0 and has sealed it.
+   * @throws ChannelError USE_CLOSED, USE_NOT_CONNECTED; USE_SEND_FULL for an empty message without room
+   */
+  write(data: Uint8Array, offset = 0, endOfMessage = false): number {
+    this.#checkWritable()
+    if (data.length === offset && endOfMessage) this.wrote(0, true)
+    let at = offset
+    while (at < data.length) {
+      const window = this.writeWindow()
+      const left = data.length - at
+      // A sliver at the buffer's end is not worth a record: a full one fits once what waits was sent.
+      if (window.length === 0 || (window.length < left && window.length < this.#fullRoom)) break
+      const length = Math.min(window.length, left)
+      window.set(at === 0 && length === data.length ? data : data.subarray(at, at + length))
+      this.wrote(length, endOfMessage && length === left)
+      at += length
+    }
+    return at - offset
+  }
+
+  /** Ends this direction with the authenticated end; the other may go on. */
+  end(): void {
+    this.#seal(0, TYPE_DATA | FLAG_FINAL)
+  }
+
+  /** Ends this direction with an alert. Codes: 1 general, 3 not authorized, 4 shutting down, 5 idle timeout. Long text is cut. */
+  alert(code: number, text = ''): void {
+    this.#sealCode(code, encodeText(text, this.#fullRoom - CODE_BYTES), TYPE_ALERT)
+  }
+
+  /** Version 2: sends a control record, which a peer that does not know its code ignores. */
+  control(code: number, payload: Uint8Array = new Uint8Array()): void {
+    this.#checkWritable()
+    if (this.version === 1) throw new ChannelError('USE_VERSION', 'version 1 of the protocol has no control records')
+    this.#sealCode(code, payload, TYPE_CONTROL)
+  }
+
+  /** Sends a record that the peer's application never sees. */
+  keepAlive(): void {
+    this.#seal(0, TYPE_DATA)
+  }
+
+  /** Turns this direction's key over. */
+  rekey(): void {
+    this.#seal(0, TYPE_DATA | FLAG_REKEY)
+  }
+
+  // Bytes to send
+
+  /** The bytes to send; in version 1 those of one write ("The published program"). Empty where there are none. */
+  sendWindow(): Uint8Array {
+    const { exports } = this.#core
+    const channel = this.#open()
+    return this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
+  }
+
+  /** So many bytes of the send window were sent, or copied to be. */
+  sent(length: number): void {
+    const status = this.#core.exports.sent(this.#open(), length)
+    if (status < 0) throw badOption('length', length, 'no more than the send window holds')
+  }
+
+  /** The bytes to send, copied and acknowledged. Empty where there are none. */
+  take(): Uint8Array {
+    const bytes = this.sendWindow().slice()
+    this.sent(bytes.length)
+    return bytes
+  }
+
+  /** Wipes and frees all that the channel holds in linear memory. Every later call throws USE_CLOSED; a second close does nothing. */
+  close(): void {
+    if (this.#channel === 0) return
+    this.#core.exports.closeChannel(this.#channel)
+    this.#channel = 0
+  }
+
+  /** The peer has proved its key: the stream opens, in the shape that the options ask for. */
+  #begin(): void {
+    const { exports } = this.#core
+    const channel = this.#channel
+    if (this.#options.onKeys) logKeys(this.#core, channel, this.#options.onKeys)
+    const { limit, block, rekeyAfter } = shapeOf(this.#options, this.version ?? 2)
+    exports.shapeRecords(channel, limit, block, rekeyAfter)
+    const status = exports.start(channel)
+    if (status < 0) throw this.#fail(status)
+    this.#fullRoom = exports.roomWhenEmpty(channel)
+    this.#connected = 'unreported'
+  }
+
+  #seal(length: number, type: number): void {
+    this.#checkWritable()
+    const status = this.#core.exports.seal(this.#channel, length, type)
+    if (status < 0) throw this.#fail(status)
+  }
+
+  #sealCode(code: number, payload: Uint8Array, type: number): void {
+    checkInteger('code', code, 0, 0xffff)
+    this.#checkWritable()
+    if (payload.length + CODE_BYTES > this.#fullRoom) {
+      throw badOption('payload length', payload.length, `at most ${this.#fullRoom - CODE_BYTES} bytes`)
+    }
+    const window = this.writeWindow()
+    if (window.length < payload.length + CODE_BYTES) throw new ChannelError('USE_SEND_FULL')
+    window[0] = code & 0xff
+    window[1] = code >> 8
+    window.set(payload, CODE_BYTES)
+    this.#seal(payload.length + CODE_BYTES, type)
+  }
+
+  /** The data window of an alert or control record, taken. */
+  #readCode(): Control {
+    const data = this.readData()
+    return { code: (data[0] ?? 0) | ((data[1] ?? 0) << 8), payload: data.subarray(CODE_BYTES) }
+  }
+
+  #readAlert(): Alert {
+    const { code, payload } = this.#readCode()
+    return { code, text: new TextDecoder().decode(payload) }
+  }
+
+  /** All that was received has been read, and no more will come. */
+  #linkEnd(): EngineEvent {
+    if (this.#readEnded) return 'idle'
+    if (!this.connected) {
+      throw this.#stick(
+        new ChannelError(
+          'LINK_CLOSED',
+          `the connection closed before the ${this.role === 'client' ? 'server’s challenge' : 'client’s handshake'} was complete`,
+        ),
+      )
+    }
+    if (this.version === 1 && this.#options.allowTruncation && this.#core.exports.bytesHeld(this.#channel) === 0) {
+      this.#readEnded = true
+      return 'end'
+    }
+    throw this.#stick(new ChannelError('LINK_TRUNCATED'))
+  }
+
+  #needConnected(): void {
+    this.#open()
+    if (!this.connected) throw new ChannelError('USE_NOT_CONNECTED')
+  }
+
+  #open(): number {
+    if (this.#channel === 0) throw new ChannelError('USE_CLOSED')
+    return this.#channel
+  }
+
+  #check(): void {
+    this.#open()
+    if (this.#error) throw this.#error
+  }
+
+  #checkWritable(): void {
+    this.#check()
+    if (this.#core.exports.phase(this.#channel) !== PHASE_OPEN) throw new ChannelError('USE_NOT_CONNECTED')
+    if (this.#core.exports.writeEnded(this.#channel))
+      throw new ChannelError('USE_CLOSED', 'this direction of the channel has ended')
+  }
+
+  #fail(status: number): ChannelError {
+    const error = errorOf(this.#core, this.#channel, this.#setup, status)
+    return this.#core.exports.phase(this.#channel) === PHASE_FAILED ? this.#stick(error) : error
+  }
+
+  #stick(error: ChannelError): ChannelError {
+    this.#error ??= error
+    return this.#error
+  }
+}
+
+function createChannel(core: Core, setup: Setup): number {
+  const { keyPair, serverKey, middleboxKey, context } = setup
+  const channel = core.lend(SETUP_CONTEXT + context.length, pointer => {
+    const { bytes } = core
+    bytes.set(keyPair.secretKey, pointer + SETUP_SECRET_KEY)
+    bytes.set(keyPair.publicKey, pointer + SETUP_PUBLIC_KEY)
+    if (serverKey) bytes.set(serverKey, pointer + SETUP_SERVER_KEY)
+    if (middleboxKey) bytes.set(middleboxKey, pointer + SETUP_MIDDLEBOX_KEY)
+    bytes.set(context, pointer + SETUP_CONTEXT)
+    return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.options, pointer, context.length)
+  })
+  if (channel === 0) throw new ChannelError('USE_NO_MEMORY')
+  return channel
+}
+
+/** UTF-8 of at most `limit` bytes, cut between characters. */
+function encodeText(text: string, limit: number): Uint8Array {
+  const bytes = new TextEncoder().encode(text)
+  if (bytes.length <= limit) return bytes
+  let end = Math.max(0, limit)
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}

@@ -1,0 +1,108 @@
+import type { Core } from '../core/core.js'
+import { ChannelError, type ChannelErrorCode, type ErrorDetails } from '../errors.js'
+import { encodePublicKey } from '../keys/text.js'
+import { ROLE_CLIENT } from '../wire/abi.js'
+import { KEY_BYTES } from '../wire/layout.js'
+import * as Status from '../wire/status.js'
+import {
+  REJECT_BACKEND_UNREACHABLE,
+  REJECT_NO_ROUTE,
+  REJECT_NOT_MY_KEY,
+  REJECT_VERSION_NOT_SERVED,
+} from '../wire/stream.js'
+import type { Setup } from './options.js'
+
+/** What a status of the core says to the user of this channel. */
+export function errorOf(core: Core, channel: number, setup: Setup, status: number): ChannelError {
+  const client = setup.role === ROLE_CLIENT
+  const peer = client ? 'server' : 'client'
+  const message = client ? 'challenge' : 'response'
+  switch (status) {
+    case Status.STATUS_VERSION_UNKNOWN:
+      return fails('PEER_VERSION', `the ${peer}’s first four bytes are no version of this protocol`)
+    case Status.STATUS_VERSION_REFUSED:
+      return fails('PEER_VERSION_NOT_SERVED', `the client’s hello is of version ${core.exports.version(channel) || 1}`)
+    case Status.STATUS_NOT_ADDRESSED:
+      return fails('PEER_NOT_ADDRESSED')
+    case Status.STATUS_EXPECTED_OTHER:
+      return fails('PEER_EXPECTED_OTHER', 'the client’s hello names another server’s key')
+    case Status.STATUS_WEAK_KEY:
+      return fails('PEER_WEAK_KEY', `the ${peer}’s handshake has a key that no honest program makes`)
+    case Status.STATUS_KEY_BOX:
+      return fails('PEER_KEY_UNREADABLE', `the box with the ${peer}’s long-term key does not open (in the ${message})`)
+    case Status.STATUS_KEY_MISMATCH:
+      return keyMismatch(core, channel, setup)
+    case Status.STATUS_PROOF:
+      return fails(
+        'PEER_BAD_PROOF',
+        `the ${peer} could not prove that it holds ${claimedKey(core, channel)} (in the ${message})`,
+      )
+    case Status.STATUS_REJECTED:
+      return rejected(setup, core.exports.rejectCode(channel))
+    case Status.STATUS_REJECT_UNVERIFIED:
+      return fails(
+        'PEER_REJECT_UNVERIFIED',
+        'a rejection came in place of the challenge, and who made it could not be verified',
+      )
+    case Status.STATUS_RECORD_SHORT:
+      return fails('PEER_MALFORMED', `the ${peer} sent a record shorter than the protocol allows`)
+    case Status.STATUS_RECORD_LONG:
+      return fails('PEER_TOO_LONG', `the ${peer} sent a record longer than the protocol allows`)
+    case Status.STATUS_RECORD_SEAL:
+      return fails(
+        'PEER_BAD_RECORD',
+        `a record from the ${peer} does not open: it was changed, replayed, reordered or dropped on its way`,
+      )
+    case Status.STATUS_RECORD_SIZE:
+      return fails('PEER_MALFORMED', `the ${peer} sent a record whose size field does not fit it`)
+    case Status.STATUS_RECORD_TYPE:
+      return fails('PEER_MALFORMED', `the ${peer} sent a record of an unknown type`)
+    case Status.STATUS_RECORD_PADDING:
+      return fails('PEER_MALFORMED', `the ${peer} sent a record with padding that is not zero`)
+    case Status.STATUS_RECORD_COUNT:
+      return fails('PEER_MALFORMED', `the ${peer} never turned its key over`)
+    case Status.STATUS_RECORD_AFTER_END:
+      return fails('PEER_AFTER_END', `bytes came behind the end of the ${peer}’s direction`)
+    case Status.STATUS_ENDED:
+      return fails('USE_CLOSED', 'this direction of the channel has ended')
+    case Status.STATUS_PHASE:
+      return fails('USE_NOT_CONNECTED')
+    case Status.STATUS_TOO_LONG:
+      return fails('USE_SEND_FULL')
+    case Status.STATUS_NO_MEMORY:
+      return fails('USE_NO_MEMORY')
+    default:
+      throw new Error(`the core returned status ${status}, which nothing describes`)
+  }
+}
+
+function fails(code: ChannelErrorCode, reason?: string, details?: ErrorDetails): ChannelError {
+  return new ChannelError(code, reason, details)
+}
+
+/** The key is compared before its proof is checked, so it is only what the server claims. */
+function keyMismatch(core: Core, channel: number, setup: Setup): ChannelError {
+  const pinned = setup.serverKey ? encodePublicKey(setup.serverKey) : 'none'
+  return fails('PEER_KEY_MISMATCH', `the server answers as ${claimedKey(core, channel)}, not as the pinned ${pinned}`, {
+    next: 'if it was re-keyed, get its new key from its operator and update the pinned key; if not, someone may be answering in its place',
+  })
+}
+
+function rejected(setup: Setup, code: number): ChannelError {
+  const by = setup.middleboxKey ? 'the middlebox' : 'the server'
+  const key = setup.serverKey ? encodePublicKey(setup.serverKey) : 'the server that was asked for'
+  const reasons: Record<number, string> = {
+    [REJECT_NOT_MY_KEY]: `${by} does not have the key ${key}`,
+    [REJECT_NO_ROUTE]: `${by} has no route to ${key}`,
+    [REJECT_BACKEND_UNREACHABLE]: `${by} cannot reach ${key} now`,
+    [REJECT_VERSION_NOT_SERVED]: `${by} does not serve version 2`,
+  }
+  return fails('PEER_REJECTED', reasons[code] ?? `${by} refused the hello with the unknown code ${code}`, {
+    reject: code,
+  })
+}
+
+function claimedKey(core: Core, channel: number): string {
+  const key = core.copy(core.exports.peerKey(channel), KEY_BYTES)
+  return key.some(byte => byte !== 0) ? encodePublicKey(key) : 'the key of zeros'
+}

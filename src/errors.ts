@@ -1,0 +1,164 @@
+/** Who is at fault is in the prefix: PEER_* the other end, LINK_* the connection between, USE_* the caller. */
+export type ChannelErrorCode = keyof typeof ERRORS
+
+/** What every code means and what to do about it; docs/errors.md has the same table. */
+export const ERRORS = {
+  PEER_VERSION: {
+    means: 'the first bytes are no version of this protocol',
+    next: 'check that the port is a nopki port and that both ends speak the same version',
+  },
+  PEER_VERSION_NOT_SERVED: {
+    means: 'the client asked for a version that this server does not serve',
+    next: 'connect with another version, or add it to the server’s `versions`',
+  },
+  PEER_NOT_ADDRESSED: {
+    means: 'the hello is not addressed to this server, which ignores strangers',
+    next: 'pin this server’s public key in the client',
+  },
+  PEER_EXPECTED_OTHER: {
+    means: 'the client is looking for a server with another key',
+    next: 'check the address and the pinned key in the client',
+  },
+  PEER_KEY_UNREADABLE: {
+    means: 'the box with the peer’s long-term key does not open',
+    next: 'someone changed the handshake on its way, or the two ends do not have the same `context`',
+  },
+  PEER_KEY_MISMATCH: {
+    means: 'the server is not the one whose key is pinned',
+    next: 'if it was re-keyed, update the pinned key; if not, someone may be answering in its place',
+  },
+  PEER_BAD_PROOF: {
+    means: 'the peer could not prove that it holds the key it claims',
+    next: 'someone may be in the middle; do not retry with checks turned off',
+  },
+  PEER_WEAK_KEY: {
+    means: 'the peer sent a key that no honest program makes',
+    next: 'do not trust this peer',
+  },
+  PEER_REJECTED: {
+    means: 'the server or middlebox that was addressed refused the hello, and proved that it was the one',
+    next: 'check the server key, or ask the operator',
+  },
+  PEER_REJECT_UNVERIFIED: {
+    means: 'a refusal came that the addressed server or middlebox did not make',
+    next: 'pin the server’s or middlebox’s key to learn who refused; with a pinned key, someone may be interfering',
+  },
+  PEER_NOT_AUTHORIZED: {
+    means: 'the server knows who the client is, and does not serve it',
+    next: 'ask the server’s operator to authorize the client’s public key',
+  },
+  PEER_ALERT: {
+    means: 'the peer ended its direction with an alert',
+    next: 'the alert’s code and text are in `error.alert`',
+  },
+  PEER_BAD_RECORD: {
+    means: 'a record does not open: it was changed, replayed, reordered or dropped on its way',
+    next: 'someone may be interfering; connect anew',
+  },
+  PEER_MALFORMED: {
+    means: 'the peer sent a record that the protocol forbids',
+    next: 'the peer’s implementation is at fault: report it there',
+  },
+  PEER_TOO_LONG: {
+    means: 'the peer sent a record longer than the protocol allows',
+    next: 'the peer’s implementation is at fault: report it there',
+  },
+  PEER_AFTER_END: {
+    means: 'bytes came behind the end of the peer’s direction',
+    next: 'someone may be interfering, or the peer’s implementation is at fault',
+  },
+  LINK_CLOSED: {
+    means: 'the connection closed before the handshake was over',
+    next: 'the peer may refuse this hello without a word (wrong version, wrong context, too busy), or not be a nopki server',
+  },
+  LINK_TRUNCATED: {
+    means: 'the connection closed without the authenticated end: data may be missing',
+    next: 'treat what was received as incomplete, and connect anew',
+  },
+  LINK_TIMEOUT: {
+    means: 'the peer took too long',
+    next: 'check the network and the peer, or raise the timeout',
+  },
+  LINK_LIMIT: {
+    means: 'too many handshakes are pending at this server',
+    next: 'raise `maxPendingHandshakes`, or look for who opens connections and does not finish them',
+  },
+  USE_CLOSED: {
+    means: 'the channel is closed, or this direction of it has ended',
+    next: 'write before `end()`, `alert()` or `close()`, and use a new channel after',
+  },
+  USE_NOT_CONNECTED: {
+    means: 'the handshake is not over',
+    next: 'wait for `connected`',
+  },
+  USE_SEND_FULL: {
+    means: 'the send window has no room for this record',
+    next: 'send what `take()` or `sendWindow()` holds first; nothing was lost',
+  },
+  USE_VERSION: {
+    means: 'version 1 of the protocol does not have this',
+    next: 'use version 2 on both ends',
+  },
+  USE_BAD_KEY: {
+    means: 'this is not the key that belongs here',
+    next: 'public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix',
+  },
+  USE_BAD_ADDRESS: {
+    means: 'this is not an address',
+    next: 'addresses look like nopki://pk_…@host:port',
+  },
+  USE_BAD_OPTION: {
+    means: 'an option or argument has a value that is not possible',
+    next: 'correct the value',
+  },
+  USE_NO_MEMORY: {
+    means: 'the wasm memory cannot grow',
+    next: 'close channels, or spread them over several processes',
+  },
+  USE_NO_WASM: {
+    means: 'channel.wasm could not be loaded',
+    next: 'in a clone run `npm ci`; in an installed package, reinstall it',
+  },
+} as const
+
+export interface Alert {
+  /** 1 general, 2 bad challenge response, 3 not authorized, 4 shutting down, 5 idle timeout; others as they came. */
+  code: number
+  /** As the peer sent it: not cleaned of control characters. */
+  text: string
+}
+
+export interface ErrorDetails {
+  /** What to do, where it is more than the code’s own advice. */
+  next?: string
+  /** The alert that the peer sent. */
+  alert?: Alert
+  /** The code of a reject: 1 not my key, 2 no route to that key, 3 backend unreachable, 4 version not served. */
+  reject?: number
+  cause?: unknown
+}
+
+/** Every error of this package. The message says what happened, at which step, and what to do next. */
+export class ChannelError extends Error {
+  override readonly name = 'ChannelError'
+  readonly code: ChannelErrorCode
+  /** The message without its code and advice. */
+  readonly reason: string
+  readonly alert?: Alert
+  readonly reject?: number
+
+  constructor(code: ChannelErrorCode, reason: string = ERRORS[code].means, details: ErrorDetails = {}) {
+    const options = details.cause === undefined ? undefined : { cause: details.cause }
+    super(`${code}: ${reason}; ${details.next ?? ERRORS[code].next}`, options)
+    this.code = code
+    this.reason = reason
+    if (details.alert) this.alert = details.alert
+    if (details.reject !== undefined) this.reject = details.reject
+  }
+}
+
+/** A peer’s text made fit for a log or a terminal: one line, no control or direction characters, of bounded length. */
+export function printable(text: string, limit = 200): string {
+  const clean = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd')
+  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean
+}

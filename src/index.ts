@@ -1,0 +1,6 @@
+// What is the same everywhere.
+
+export { type Alert, ChannelError, type ChannelErrorCode } from './errors.js'
+export { type Address, formatAddress, parseAddress } from './keys/address.js'
+export type { KeyPair } from './keys/pair.js'
+export { decodePublicKey, decodeSecretKey, encodePublicKey, encodeSecretKey } from './keys/text.js'

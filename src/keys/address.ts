@@ -1,0 +1,56 @@
+import { ChannelError } from '../errors.js'
+import { decodePublicKey, encodePublicKey } from './text.js'
+
+/** Where a server is, and which key it has to prove. */
+export interface Address {
+  /** A name, an IPv4 or an IPv6 address (without brackets). */
+  host: string
+  port: number
+  serverKey: Uint8Array
+  /** The middlebox that the hello is addressed to. */
+  middleboxKey?: Uint8Array
+  version?: 1 | 2
+}
+
+const SCHEME = 'nopki://'
+
+/** Reads `nopki://pk_…@host:port?middlebox=pk_…&version=1`. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
+export function parseAddress(text: string): Address {
+  if (typeof text !== 'string' || !text.startsWith(SCHEME)) throw bad(`it does not start with ${SCHEME}`)
+  // The text is not quoted in errors: someone may have pasted a secret key into it.
+  const match = /^([^@/?#]*)@(\[[0-9a-fA-F:.%]+\]|[^@/?#:[\]]+):([0-9]{1,5})\/?(?:\?([^#]*))?$/.exec(
+    text.slice(SCHEME.length),
+  )
+  if (!match) throw bad('it is not of the form nopki://pk_…@host:port')
+  const [, key = '', host = '', port = '', query = ''] = match
+  const address: Address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port), serverKey: decodePublicKey(key) }
+  if (address.port < 1 || address.port > 65535) throw bad(`port ${port} is not from 1 to 65535`)
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (name === 'middlebox') address.middleboxKey = decodePublicKey(value)
+    else if (name === 'version') address.version = parseVersion(value)
+    else throw bad(`“${name}” is no parameter of an address: middlebox and version are`)
+  }
+  return address
+}
+
+/** Writes an address as `parseAddress` reads it. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
+export function formatAddress(address: Address): string {
+  const { host, port, serverKey, middleboxKey, version } = address
+  if (typeof host !== 'string' || host === '') throw bad('it has no host')
+  const query = new URLSearchParams()
+  if (middleboxKey) query.set('middlebox', encodePublicKey(middleboxKey))
+  if (version !== undefined) query.set('version', String(version))
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const text = `${SCHEME}${encodePublicKey(serverKey)}@${place}${query.size ? `?${query}` : ''}`
+  parseAddress(text)
+  return text
+}
+
+function parseVersion(value: string): 1 | 2 {
+  if (value !== '1' && value !== '2') throw bad(`version ${value} is neither 1 nor 2`)
+  return value === '1' ? 1 : 2
+}
+
+function bad(reason: string): ChannelError {
+  return new ChannelError('USE_BAD_ADDRESS', `this is no address: ${reason}`)
+}

@@ -1,0 +1,40 @@
+// Numbers of the encrypted stream: docs/protocol.md, "The stream". Plain numbers only, as in layout.ts.
+
+// A record's length in bytes, the length field included.
+export const RECORD_MIN = 21
+export const RECORD_MAX_1 = 16384
+export const RECORD_MAX_2 = 65535
+// What our writers keep to: the published version 1 program can crash on more, and two of version 2's fill one socket write.
+export const RECORD_LIMIT_1 = 8192
+export const RECORD_LIMIT_2 = 32789
+
+// The type byte: a type, and in version 2 flags.
+export const TYPE_DATA = 0
+export const TYPE_ALERT = 1
+export const TYPE_CONTROL = 2
+export const TYPE_MASK = 0x0f
+export const FLAG_RESERVED = 0x10
+export const FLAG_REKEY = 0x20
+export const FLAG_MESSAGE_END = 0x40
+export const FLAG_FINAL = 0x80
+
+// Version 1 says the same with secretstream's tags.
+export const TAG_MESSAGE = 0
+export const TAG_PUSH = 1
+export const TAG_REKEY = 2
+export const TAG_FINAL = 3
+
+// A writer turns its key over at least this often.
+export const REKEY_BYTES = 1073741824
+export const REKEY_RECORDS = 1048576
+
+export const ALERT_GENERAL = 1
+export const ALERT_BAD_RESPONSE = 2
+export const ALERT_NOT_AUTHORIZED = 3
+export const ALERT_SHUTTING_DOWN = 4
+export const ALERT_IDLE_TIMEOUT = 5
+
+export const REJECT_NOT_MY_KEY = 1
+export const REJECT_NO_ROUTE = 2
+export const REJECT_BACKEND_UNREACHABLE = 3
+export const REJECT_VERSION_NOT_SERVED = 4
