@@ -34,7 +34,7 @@ export interface Between {
   clientSide: Duplex
   /** The attacker's own connection to the real server. */
   serverSide: Duplex
-  /** The server's long-term public key: its box in the challenge is sealed from session to session, and cannot be read. */
+  /** The server's long-term public key: its box in the challenge is sealed between sessions, and cannot be read. */
   serverKey: Uint8Array
 }
 
