@@ -1,0 +1,116 @@
+// The one in the middle of docs/protocol.md, "What version 1 does not give". It holds no long-term secret: it
+// knows what it sees on the wire, the server's long-term public key, and the session keys that it makes itself.
+
+import type { Duplex } from 'node:stream'
+import { send } from './peer.js'
+import {
+  BOX_LENGTH,
+  concat,
+  cut,
+  dh,
+  drawKeyPair,
+  KEY_LENGTH,
+  NONCE_LENGTH,
+  systemRandom as random,
+  sealTo,
+  sealUnder,
+  u32,
+} from './primitives.js'
+import { ByteSource } from './source.js'
+import { RecordReader } from './stream.js'
+import { Transcript } from './transcript.js'
+import { CHALLENGE1_LENGTH, HELLO1_LENGTH, RESPONSE1_LENGTH, readResponse1 } from './version1.js'
+import {
+  CHALLENGE2_LENGTH,
+  CIPHERTEXT_LENGTH,
+  encapsulate,
+  HELLO2_LENGTH,
+  KEM_PUBLIC_LENGTH,
+  VERSION2,
+} from './version2.js'
+
+export interface Between {
+  /** The victim's connection, which the attacker has accepted. */
+  clientSide: Duplex
+  /** The attacker's own connection to the real server. */
+  serverSide: Duplex
+  /** The server's long-term public key: its box in the challenge is sealed between sessions, and cannot be read. */
+  serverKey: Uint8Array
+}
+
+/** Reads what a version 1 client says to a server that it has pinned: its identity, and its first data record. */
+export async function interposeVersion1({
+  clientSide,
+  serverSide,
+  serverKey,
+}: Between): Promise<{ clientLongTermKey: Uint8Array; plaintext: Uint8Array }> {
+  const client = new ByteSource(clientSide)
+  const server = new ByteSource(serverSide)
+  const hello = await client.exactly(HELLO1_LENGTH)
+  const clientSession = hello.slice(4, 4 + KEY_LENGTH)
+  await send(serverSide, hello)
+  const challenge = await server.exactly(CHALLENGE1_LENGTH)
+  serverSide.destroy()
+
+  // The real proof says only that the server has seen the client's session key: no server session key is bound to it.
+  const proof = challenge.subarray(-BOX_LENGTH)
+  const session = drawKeyPair(random)
+  const keyBox = sealTo(serverKey, random(NONCE_LENGTH), clientSession, session.secretKey)
+  await send(clientSide, concat(session.publicKey, keyBox, proof))
+
+  // From here the attacker is the server: it checks the response as one.
+  const response = await client.exactly(RESPONSE1_LENGTH)
+  const { clientToServer, remotePublicKey } = readResponse1(response, { session, clientSession })
+  const reader = new RecordReader(1, clientToServer)
+  for (;;) {
+    const chunk = await client.chunk()
+    if (!chunk) throw new Error('the client said nothing')
+    const record = reader.push(chunk).find(({ kind }) => kind === 'data')
+    if (record?.kind === 'data') return { clientLongTermKey: remotePublicKey, plaintext: record.data }
+  }
+}
+
+/**
+ * The same attack on version 2: resolves, when the client has gone, with all that it sent after the challenge.
+ *
+ * The attacker can encapsulate to the client's ML-KEM key and knows its own session secret, so it gets as far as a key
+ * box that opens and names the right server. The proof's key needs dh(server long-term, client session), mixed into a
+ * state that has this challenge in it; only the two ends have that secret, and the real server uses it on a state of its
+ * own. All that is left is to send the real proof.
+ */
+export async function interposeVersion2({
+  clientSide,
+  serverSide,
+  serverKey,
+  context,
+}: Between & { context?: Uint8Array }): Promise<{ sentAfterChallenge: Uint8Array }> {
+  const client = new ByteSource(clientSide)
+  const server = new ByteSource(serverSide)
+  const hello = await client.exactly(HELLO2_LENGTH)
+  const [, clientSession, kemKey] = cut(hello, 4, KEY_LENGTH, KEM_PUBLIC_LENGTH, BOX_LENGTH)
+  await send(serverSide, hello)
+  const challenge = await server.exactly(CHALLENGE2_LENGTH)
+  serverSide.destroy()
+
+  const proof = challenge.subarray(4 + KEY_LENGTH + CIPHERTEXT_LENGTH + BOX_LENGTH)
+  const session = drawKeyPair(random)
+  const kem = encapsulate(kemKey!, random(32))
+  const head = concat(u32(VERSION2), session.publicKey, kem.ciphertext)
+  const transcript = new Transcript(context)
+  transcript.mixHash(hello)
+  transcript.mixHash(head)
+  const k1 = transcript.mixKey(concat(dh(session.secretKey, clientSession!), kem.sharedSecret))
+  const keyBox = sealUnder(k1, serverKey, random(NONCE_LENGTH))
+  await send(clientSide, concat(head, keyBox, proof))
+  return { sentAfterChallenge: await everything(client) }
+}
+
+async function everything(source: ByteSource): Promise<Uint8Array> {
+  let bytes: Uint8Array = new Uint8Array()
+  try {
+    for (let chunk = await source.chunk(); chunk; chunk = await source.chunk()) bytes = concat(bytes, chunk)
+  } catch {
+    // The client destroyed the connection: what came before is all there is.
+  }
+  return bytes
+}

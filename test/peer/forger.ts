@@ -1,0 +1,71 @@
+// Messages of an end that holds its keys and seals the wrong thing: every box opens, and what is in it must still be
+// compared. No writer makes these.
+
+import { REJECT_VERSION, type ServerOptions } from './handshake.js'
+import { concat, dh, drawKeyPair, NONCE_LENGTH, openUnder, sealTo, sealUnder, sodium, u32 } from './primitives.js'
+import { Transcript } from './transcript.js'
+import type { Client1 } from './version1.js'
+import { type Client2, encapsulate, VERSION2 } from './version2.js'
+
+/** A version 1 challenge whose proof says `proved`. */
+export function forgeChallenge1(
+  hello: Uint8Array,
+  { longTerm, random }: ServerOptions,
+  proved: Uint8Array,
+): Uint8Array {
+  const clientSession = hello.subarray(4, 36)
+  const session = drawKeyPair(random)
+  const keyBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), clientSession, session.secretKey)
+  return concat(session.publicKey, keyBox, sealTo(proved, random(NONCE_LENGTH), clientSession, longTerm.secretKey))
+}
+
+/** A version 1 response whose answer says `answered`. */
+export function forgeResponse1(challenge: Uint8Array, { options, session }: Client1, answered: Uint8Array): Uint8Array {
+  const { longTerm, random } = options
+  const serverSession = challenge.subarray(0, 32)
+  const clientBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), serverSession, session.secretKey)
+  return concat(clientBox, sealTo(answered, random(NONCE_LENGTH), serverSession, longTerm.secretKey))
+}
+
+/** A version 2 challenge whose proof says `proved`. */
+export function forgeChallenge2(hello: Uint8Array, options: ServerOptions, proved: Uint8Array): Uint8Array {
+  const { longTerm, context, random } = options
+  const clientSession = hello.subarray(4, 36)
+  const session = drawKeyPair(random)
+  const kem = encapsulate(hello.slice(36, 1220), random(32))
+  const head = concat(u32(VERSION2), session.publicKey, kem.ciphertext)
+  const transcript = new Transcript(context)
+  transcript.mixHash(hello)
+  transcript.mixHash(head)
+  const k1 = transcript.mixKey(concat(dh(session.secretKey, clientSession), kem.sharedSecret))
+  const keyBox = sealUnder(k1, longTerm.publicKey, random(NONCE_LENGTH))
+  transcript.mixHash(keyBox)
+  const k2 = transcript.mixKey(dh(longTerm.secretKey, clientSession))
+  return concat(head, keyBox, sealUnder(k2, proved, random(NONCE_LENGTH)))
+}
+
+/** A version 2 response, to a good challenge, whose answer says `answered`. */
+export function forgeResponse2(challenge: Uint8Array, client: Client2, answered: Uint8Array): Uint8Array {
+  const { options, session, kemSecretKey, hello } = client
+  const { longTerm, context, random } = options
+  const serverSession = challenge.subarray(4, 36)
+  const transcript = new Transcript(context)
+  transcript.mixHash(hello)
+  transcript.mixHash(challenge.subarray(0, 1124))
+  const kem = sodium.crypto_kem_mlkem768_dec(challenge.slice(36, 1124), kemSecretKey)
+  const k1 = transcript.mixKey(concat(dh(session.secretKey, serverSession), kem))
+  const serverKey = openUnder(k1, challenge.subarray(1124, 1196))!
+  transcript.mixHash(challenge.subarray(1124, 1196))
+  transcript.mixKey(dh(session.secretKey, serverKey))
+  transcript.mixHash(challenge.subarray(1196))
+  const k3 = transcript.mixKey(new Uint8Array())
+  const clientBox = sealUnder(k3, longTerm.publicKey, random(NONCE_LENGTH))
+  transcript.mixHash(clientBox)
+  const k4 = transcript.mixKey(dh(longTerm.secretKey, serverSession))
+  return concat(clientBox, sealUnder(k4, answered, random(NONCE_LENGTH)))
+}
+
+/** A reject with any 32 bytes in its box. */
+export function forgeReject(hello: Uint8Array, { longTerm, random }: ServerOptions, data: Uint8Array): Uint8Array {
+  return concat(u32(REJECT_VERSION), sealTo(data, random(NONCE_LENGTH), hello.subarray(4, 36), longTerm.secretKey))
+}
