@@ -144,8 +144,8 @@ export class ChannelError extends Error {
   readonly code: ChannelErrorCode
   /** The message without its code and advice. */
   readonly reason: string
-  readonly alert?: Alert
-  readonly reject?: number
+  declare readonly alert?: Alert
+  declare readonly reject?: number
 
   constructor(code: ChannelErrorCode, reason: string = ERRORS[code].means, details: ErrorDetails = {}) {
     const options = details.cause === undefined ? undefined : { cause: details.cause }

@@ -245,12 +245,15 @@ export class Engine {
 
   // Bytes to seal
 
-  /** Where the next record's bytes belong; empty where bytes have to be sent first, or this direction has ended. */
-  writeWindow(): Uint8Array {
+  /**
+   * Where the next record's bytes belong; empty where bytes have to be sent first, or this direction has ended. Who has `wanted`
+   * bytes gets no sliver at the buffer's end, where a full record fits once what waits was sent.
+   */
+  writeWindow(wanted = 1): Uint8Array {
     this.#check()
     const { exports } = this.#core
     const room = exports.writeRoom(this.#channel)
-    if (room === 0) return this.#core.view(0, 0)
+    if (room === 0 || (room < wanted && room < this.#fullRoom)) return this.#core.view(0, 0)
     const pointer = exports.writePointer(this.#channel)
     if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
     return this.#core.view(pointer, room)
@@ -271,10 +274,9 @@ export class Engine {
     if (data.length === offset && endOfMessage) this.wrote(0, true)
     let at = offset
     while (at < data.length) {
-      const window = this.writeWindow()
       const left = data.length - at
-      // A sliver at the buffer's end is not worth a record: a full one fits once what waits was sent.
-      if (window.length === 0 || (window.length < left && window.length < this.#fullRoom)) break
+      const window = this.writeWindow(left)
+      if (window.length === 0) break
       const length = Math.min(window.length, left)
       window.set(at === 0 && length === data.length ? data : data.subarray(at, at + length))
       this.wrote(length, endOfMessage && length === left)

@@ -1,0 +1,112 @@
+import type { Duplex } from 'node:stream'
+import type { Engine } from '../engine/engine.js'
+import { ChannelError } from '../errors.js'
+import { Link } from './link.js'
+
+export const HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** A handshake under way: resolves with the link once the peer has proved its key, or fails and drops the transport. */
+export interface Handshake {
+  connected: Promise<Link>
+  /** Rejects where the handshake fails, even after the peer has connected. */
+  failed: Promise<never>
+  /** Aborted when it has failed, its time is over, or the transport is gone; never once `finish` was called. */
+  signal: AbortSignal
+  /** Stops the clock: the link has a new owner. */
+  finish(): void
+  fail(error: Error): void
+}
+
+/** Starts a handshake over a transport. The engine belongs to it from here on, and is closed with it. */
+export function beginHandshake(
+  transport: Duplex,
+  engine: Engine,
+  timeout = HANDSHAKE_TIMEOUT_MS,
+  signal?: AbortSignal,
+): Handshake {
+  const gone = new AbortController()
+  const { promise, resolve, reject } = withResolvers<Link>()
+  const failed = withResolvers<never>()
+  // Who waits for one of them gets the error; nobody has to wait for both.
+  promise.catch(() => {})
+  failed.promise.catch(() => {})
+  const link = new Link(transport, engine, {
+    onEvent: event => {
+      if (event === 'connected') {
+        if (engine.role === 'server' && engine.version === 1) link.holdBack()
+        link.flush()
+        resolve(link)
+      }
+      // The next event belongs to the next owner.
+      return false
+    },
+    onError: error => fail(error),
+  })
+  const timer = timeout > 0 ? setTimeout(() => fail(timedOut(engine, timeout)), timeout) : undefined
+  const onAbort = () => fail(abortError(signal))
+  const onClose = () => fail(closed(link))
+
+  const finish = () => {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+    transport.off('close', onClose)
+  }
+  const fail = (error: Error) => {
+    if (gone.signal.aborted) return
+    finish()
+    // A reject, or version 1’s alert, still tells the peer why.
+    if (tellsPeer(error) && engine.sendWindow().length > 0 && !transport.destroyed) link.farewell()
+    else link.destroy()
+    reject(withCause(error, link.transportError))
+    failed.reject(error)
+    gone.abort(error)
+  }
+
+  signal?.addEventListener('abort', onAbort, { once: true })
+  transport.once('close', onClose)
+  if (signal?.aborted) onAbort()
+  else if (transport.destroyed) onClose()
+  else link.flush()
+  return { connected: promise, failed: failed.promise, signal: gone.signal, finish, fail }
+}
+
+/** What a promise-returning call rejects with when its signal is aborted: the reason that users of AbortSignal expect. */
+export function abortError(signal: AbortSignal | undefined): Error {
+  const reason: unknown = signal?.reason
+  return reason instanceof Error ? reason : new DOMException('This operation was aborted', 'AbortError')
+}
+
+/** The transport’s own error, such as ECONNRESET, as the cause of what it did to the channel. */
+export function withCause(error: Error, cause: Error | undefined): Error {
+  if (cause && error instanceof ChannelError && error.code.startsWith('LINK_') && !error.cause) error.cause = cause
+  return error
+}
+
+function tellsPeer(error: Error): boolean {
+  return error instanceof ChannelError && error.code.startsWith('PEER_')
+}
+
+function timedOut(engine: Engine, timeout: number): ChannelError {
+  const waitingFor = engine.connected
+    ? 'authorize'
+    : engine.role === 'client'
+      ? 'the server’s challenge'
+      : 'the client’s handshake'
+  return new ChannelError('LINK_TIMEOUT', `${waitingFor} took more than ${timeout} ms`)
+}
+
+function closed(link: Link): ChannelError {
+  const error = new ChannelError('LINK_CLOSED', 'the connection closed during the handshake')
+  return withCause(error, link.transportError) as ChannelError
+}
+
+// Promise.withResolvers came with Node 22.
+function withResolvers<T>() {
+  let resolve!: (value: T) => void
+  let reject!: (error: Error) => void
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  return { promise, resolve, reject }
+}

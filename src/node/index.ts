@@ -1,0 +1,20 @@
+// nopki in Node, Deno and Bun: channels over node:net.
+
+import { derivePublicKey, drawKeyPair, type KeyPair } from '../keys/pair.js'
+import { nodeCore } from './core.js'
+
+export * from '../index.js'
+export { type ConnectTarget, connect } from './connect.js'
+export type { ChannelOptions, ClientOptions, ConnectOptions, Peer, ServerOptions } from './options.js'
+export { createServer, type SecureServer, type ServeOptions } from './server.js'
+export type { SecureSocket } from './socket.js'
+
+/** Draws a long-term key pair. */
+export function generateKeyPair(): KeyPair {
+  return drawKeyPair(nodeCore())
+}
+
+/** The public key of a secret key. @throws ChannelError USE_BAD_KEY unless it is 32 bytes */
+export function publicKeyOf(secretKey: Uint8Array): Uint8Array {
+  return derivePublicKey(nodeCore(), secretKey)
+}

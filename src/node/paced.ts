@@ -1,0 +1,67 @@
+import type { Duplex } from 'node:stream'
+import type { Engine } from '../engine/engine.js'
+import { STREAM_HEADER_BYTES } from '../wire/layout.js'
+
+/**
+ * Version 1’s way of sending, for the sake of the published program, which loses bytes that share a read with what is before them
+ * ("The published program"): one message, header or record a write, one after the other, with a pause behind the stream header.
+ */
+export class PacedSender {
+  #transport: Duplex
+  #engine: Engine
+  #onDrain: () => void
+  #busy = false
+  #stopped = false
+  #held: NodeJS.Timeout | undefined
+  #headerSent = false
+
+  constructor(transport: Duplex, engine: Engine, onDrain: () => void) {
+    this.#transport = transport
+    this.#engine = engine
+    this.#onDrain = onDrain
+  }
+
+  /** Sends what the engine has. False: not all of it has gone out, and `onDrain` is called when it has. */
+  send(): boolean {
+    if (!this.#busy) this.#next()
+    return !this.#busy
+  }
+
+  /** A server does not speak before the client’s first record has come, or a short while has passed. */
+  hold(): void {
+    this.#held = setTimeout(() => this.release(), HOLD_MS)
+  }
+
+  /** The client’s first record has come. */
+  release(): void {
+    if (!this.#held) return
+    clearTimeout(this.#held)
+    this.#held = undefined
+    if (this.#busy) this.#next()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#held)
+    this.#held = undefined
+  }
+
+  /** Sends the next unit; `#busy` while there is one, sent or held back. */
+  #next = (): void => {
+    if (this.#stopped) return
+    const wasBusy = this.#busy
+    this.#busy = this.#engine.sendWindow().length > 0
+    if (!this.#busy) {
+      if (wasBusy) this.#onDrain()
+      return
+    }
+    if (this.#held) return
+    const unit = this.#engine.take()
+    const header = !this.#headerSent && unit.length === STREAM_HEADER_BYTES
+    if (header) this.#headerSent = true
+    this.#transport.write(unit, () => (header ? setTimeout(this.#next, HEADER_PAUSE_MS) : setImmediate(this.#next)))
+  }
+}
+
+const HOLD_MS = 50
+const HEADER_PAUSE_MS = 10

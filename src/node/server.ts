@@ -1,0 +1,156 @@
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Core } from '../core/core.js'
+import { Engine } from '../engine/engine.js'
+import { badOption, checkInteger, serverSetup } from '../engine/options.js'
+import { ChannelError } from '../errors.js'
+import { encodePublicKey } from '../keys/text.js'
+import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
+import { nodeCore } from './core.js'
+import { beginHandshake, type Handshake } from './handshake.js'
+import type { Link } from './link.js'
+import { checkChannelOptions, type Peer, type ServerOptions } from './options.js'
+import { SecureSocket } from './socket.js'
+
+/** What a server can be told: the channel’s options, and net.createServer’s own. */
+export type ServeOptions = ServerOptions & Omit<net.ServerOpts, keyof ServerOptions>
+
+/**
+ * A net.Server whose connections are channels. Beside net.Server’s events it has 'secureConnection' with the SecureSocket, and
+ * 'handshakeError' with the error and the transport of a client that was not let in. A Duplex from elsewhere is served by
+ * `server.emit('connection', duplex)`.
+ */
+export class SecureServer extends net.Server {
+  #core: Core
+  #options: ServerOptions
+  #pending = new Set<Handshake>()
+  #stopped = false
+
+  /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
+  constructor(options: ServeOptions, onConnection?: (socket: SecureSocket) => void) {
+    const core = nodeCore()
+    checkOptions(core, options)
+    const { keepAlive: _ours, ...forNet } = options
+    super({ noDelay: true, ...forNet, allowHalfOpen: true })
+    this.#core = core
+    this.#options = options
+    this.on('connection', (transport: Duplex) => this.#accept(transport))
+    if (onConnection) this.on('secureConnection', onConnection)
+    options.signal?.addEventListener('abort', () => this.#stop(), { once: true })
+    if (options.signal?.aborted) this.#stop()
+  }
+
+  /** How many connections are between connecting and being let in. */
+  get pendingHandshakes(): number {
+    return this.#pending.size
+  }
+
+  #accept(transport: Duplex): void {
+    const limit = this.#options.maxPendingHandshakes ?? MAX_PENDING
+    if (this.#stopped || this.#pending.size >= limit) {
+      transport.on('error', () => {})
+      transport.destroy()
+      if (!this.#stopped) this.#report(new ChannelError('LINK_LIMIT', `${limit} handshakes are pending`), transport)
+      return
+    }
+    let engine: Engine
+    try {
+      engine = Engine.server(this.#core, this.#options)
+    } catch (error) {
+      transport.on('error', () => {})
+      transport.destroy()
+      this.#report(error as Error, transport)
+      return
+    }
+    const handshake = beginHandshake(transport, engine, this.#options.handshakeTimeout)
+    this.#pending.add(handshake)
+    this.#serve(handshake)
+      .catch(error => this.#report(error, transport))
+      .finally(() => this.#pending.delete(handshake))
+  }
+
+  /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
+  async #serve(handshake: Handshake): Promise<void> {
+    const link = await handshake.connected
+    const answer = await Promise.race([this.#authorize(link, handshake.signal), handshake.failed])
+    handshake.finish()
+    if (answer instanceof ChannelError) {
+      link.engine.alert(ALERT_NOT_AUTHORIZED, answer.reason)
+      link.farewell()
+      throw answer
+    }
+    const socket = new SecureSocket(link, this.#options, answer === true ? undefined : answer)
+    if (!this.emit('secureConnection', socket)) socket.destroy()
+  }
+
+  /** What `authorize` says of a client; the error that refuses it. */
+  async #authorize(link: Link, signal: AbortSignal): Promise<true | object | ChannelError> {
+    const { authorize } = this.#options
+    if (!authorize) return true
+    const peer = peerOf(link, signal)
+    try {
+      const answer = await authorize.call(this.#options, peer)
+      if (answer === true || (typeof answer === 'object' && answer !== null)) return answer
+      return new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`)
+    } catch (cause) {
+      if (cause instanceof ChannelError && cause.code === 'PEER_NOT_AUTHORIZED') return cause
+      return new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`, { cause })
+    }
+  }
+
+  #report(error: Error, transport: Duplex): void {
+    this.emit('handshakeError', error, transport)
+  }
+
+  #stop(): void {
+    this.#stopped = true
+    if (this.listening) this.close()
+    for (const handshake of this.#pending) handshake.fail(new ChannelError('LINK_CLOSED', 'the server was stopped'))
+  }
+
+  override on(event: 'secureConnection', listener: (socket: SecureSocket) => void): this
+  override on(event: 'handshakeError', listener: (error: Error, transport: Duplex) => void): this
+  override on(event: string, listener: Listener): this
+  override on(event: string, listener: Listener): this {
+    return super.on(event, listener)
+  }
+
+  override once(event: 'secureConnection', listener: (socket: SecureSocket) => void): this
+  override once(event: 'handshakeError', listener: (error: Error, transport: Duplex) => void): this
+  override once(event: string, listener: Listener): this
+  override once(event: string, listener: Listener): this {
+    return super.once(event, listener)
+  }
+}
+
+/** Starts no listening yet: call `listen`, as of net.Server. @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
+export function createServer(options: ServeOptions, onConnection?: (socket: SecureSocket) => void): SecureServer {
+  return new SecureServer(options, onConnection)
+}
+
+function checkOptions(core: Core, options: ServerOptions): void {
+  serverSetup(core, options)
+  checkChannelOptions(options)
+  const { authorize, maxPendingHandshakes = MAX_PENDING } = options
+  if (authorize !== undefined && typeof authorize !== 'function') throw badOption('authorize', authorize, 'a function')
+  checkInteger('maxPendingHandshakes', maxPendingHandshakes, 1, Number.MAX_SAFE_INTEGER)
+}
+
+function peerOf({ engine, transport }: Link, signal: AbortSignal): Peer {
+  const { remotePublicKey: publicKey, handshakeHash, version = 2 } = engine
+  const { remoteAddress, remotePort } = transport as net.Socket
+  return {
+    publicKey,
+    publicKeyText: encodePublicKey(publicKey),
+    version,
+    signal,
+    ...(handshakeHash && { handshakeHash }),
+    ...(remoteAddress !== undefined && { remoteAddress }),
+    ...(remotePort !== undefined && { remotePort }),
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: as net.Server declares its listeners
+type Listener = (...args: any[]) => void
+
+const MAX_PENDING = 1024

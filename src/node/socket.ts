@@ -1,0 +1,289 @@
+import type { EngineEvent } from '../engine/engine.js'
+import { checkInteger } from '../engine/options.js'
+import { type Alert, ChannelError, printable } from '../errors.js'
+import { ALERT_IDLE_TIMEOUT, ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
+import { SocketFacts } from './facts.js'
+import { withCause } from './handshake.js'
+import type { Link } from './link.js'
+import { type ChannelOptions, LONGEST_TIMER } from './options.js'
+
+type Callback = (error?: Error | null) => void
+
+/**
+ * One end of a connected channel, as a Duplex: what tls.TLSSocket is to TLS. Both ends have proved their keys.
+ *
+ * `end()` sends the authenticated end of this direction. The peer’s is 'end'; a connection that stops without it is the error
+ * LINK_TRUNCATED. An alert from the peer is the error PEER_ALERT, or PEER_NOT_AUTHORIZED; what came before it is read first.
+ */
+export class SecureSocket extends SocketFacts {
+  /** The peer’s long-term public key, 32 bytes, proved. */
+  readonly remotePublicKey: Uint8Array
+  readonly version: 1 | 2
+  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
+  readonly handshakeHash: Uint8Array | undefined
+  /** What the server’s `authorize` attached to this client. */
+  readonly authorization: object | undefined
+  /** As of tls.TLSSocket. */
+  readonly encrypted = true
+  /** Bytes of the application that have come in, and that were sealed. */
+  bytesRead = 0
+  bytesWritten = 0
+  /** As of net.Socket: 0 where `setTimeout` was not called. */
+  timeout = 0
+  #link: Link
+  #failure: Error | undefined
+  #lastWords: Alert | undefined
+  #waitingWrite: Callback | undefined
+  #keepAlive: NodeJS.Timeout | undefined
+  #idle: NodeJS.Timeout | undefined
+  #inactivity: NodeJS.Timeout | undefined
+
+  /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
+  constructor(link: Link, options: ChannelOptions, authorization?: object) {
+    super(link.transport, { allowHalfOpen: options.allowHalfOpen ?? false, highWaterMark: HIGH_WATER_MARK })
+    const { engine } = link
+    this.#link = link
+    this.remotePublicKey = engine.remotePublicKey
+    this.version = engine.version ?? 2
+    this.handshakeHash = engine.handshakeHash
+    this.authorization = authorization
+    if (options.keepAlive) this.#keepAlive = setTimeout(() => this.#sendKeepAlive(), options.keepAlive).unref()
+    if (options.idleTimeout) this.#idle = setTimeout(() => this.#giveUp(), options.idleTimeout).unref()
+    link.handler = {
+      onEvent: event => this.#onEvent(event),
+      onError: error => this.#failOnceRead(error),
+      onReceived: () => {
+        this.#idle?.refresh()
+        this.#inactivity?.refresh()
+      },
+      onSent: () => {
+        this.#keepAlive?.refresh()
+        this.#inactivity?.refresh()
+      },
+    }
+    // An alert, or the end of the connection, is noticed even where nobody reads yet.
+    setImmediate(() => this.destroyed || this.read(0))
+  }
+
+  /**
+   * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
+   * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the socket has closed, USE_BAD_OPTION
+   */
+  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
+    return this.#link.engine.exportKey(label, context, length)
+  }
+
+  /** Turns this direction’s key over now, and not only when it is due. @throws ChannelError USE_CLOSED after `end()` */
+  rekey(): void {
+    this.#link.engine.rekey()
+    this.#link.flush()
+  }
+
+  /**
+   * Ends the channel with an alert, behind what was written: code 1 general, 4 shutting down, others as both ends agree. What the
+   * peer still sends is thrown away. Resolves when the peer has closed its end, or has had 30 s to do so.
+   */
+  alert(code: number, text = ''): Promise<void> {
+    checkInteger('code', code, 0, 0xffff)
+    return new Promise((resolve, reject) => {
+      if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
+      this.#lastWords = { code, text }
+      this.once('close', () => (this.errored ? reject(this.errored) : resolve()))
+      this.end()
+    })
+  }
+
+  /** As of net.Socket: 'timeout' is emitted after so many ms without a byte in either direction. The socket stays open. */
+  setTimeout(timeout: number, callback?: () => void): this {
+    this.timeout = checkInteger('timeout', timeout, 0, LONGEST_TIMER)
+    clearTimeout(this.#inactivity)
+    this.#inactivity = timeout > 0 ? setTimeout(() => this.emit('timeout'), timeout).unref() : undefined
+    if (callback && timeout > 0) this.once('timeout', callback)
+    else if (callback) this.off('timeout', callback)
+    return this
+  }
+
+  override _read(): void {
+    if (!this.#failure) this.#link.pump()
+    // What came before the failure is read first: an empty push makes the stream ask again.
+    else if (this.readableLength > 0) this.push(NOTHING)
+    else this.destroy(this.#failure)
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    this.#writeAll([chunk], callback)
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
+    this.#writeAll(
+      chunks.map(it => it.chunk),
+      callback,
+    )
+  }
+
+  override _final(callback: Callback): void {
+    const link = this.#link
+    if (this.#failure) return callback(this.#failure)
+    try {
+      if (this.#lastWords) return this.#leave(this.#lastWords, callback)
+      link.engine.end()
+      if (link.flush()) link.transport.end(callback)
+      else this.#whenWritable(error => (error ? callback(error) : link.transport.end(callback)))
+    } catch (error) {
+      callback(error as Error)
+    }
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    clearTimeout(this.#keepAlive)
+    clearTimeout(this.#idle)
+    clearTimeout(this.#inactivity)
+    const failure = error && withCause(error, this.#link.transportError)
+    if (this.#lastWords) this.#link.farewell()
+    else this.#link.destroy()
+    this.#waitingWrite?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
+    callback(failure)
+  }
+
+  /** False: the stream’s buffer is full, or nothing more will come. */
+  #onEvent(event: Exclude<EngineEvent, 'idle'>): boolean {
+    switch (event) {
+      case 'data':
+      case 'message':
+        return this.#pushData()
+      case 'alert':
+        this.#failOnceRead(alertError(this.#link.engine.alertReceived))
+        return false
+      case 'end':
+        this.push(null)
+        return true
+      default:
+        return true
+    }
+  }
+
+  #pushData(): boolean {
+    const { engine } = this.#link
+    const window = engine.dataWindow()
+    if (window.length === 0) return true
+    const data = Buffer.allocUnsafe(window.length)
+    data.set(window)
+    engine.consume(window.length)
+    this.bytesRead += data.length
+    return this.push(data)
+  }
+
+  /** Seals all of the chunks, in as few records as hold them, waiting for the transport where it wants that. */
+  #writeAll(chunks: Uint8Array[], callback: Callback): void {
+    const source = new Gather(chunks)
+    const go = (error?: Error | null): void => {
+      if (error ?? this.#failure) return callback(error ?? this.#failure)
+      try {
+        while (source.left > 0) {
+          this.#sealFrom(source)
+          if (!this.#link.flush()) return this.#whenWritable(source.left > 0 ? go : callback)
+        }
+      } catch (caught) {
+        return callback(caught as Error)
+      }
+      callback()
+    }
+    go()
+  }
+
+  /** Seals records until the send window is full. */
+  #sealFrom(source: Gather): void {
+    const { engine } = this.#link
+    while (source.left > 0) {
+      const window = engine.writeWindow(source.left)
+      if (window.length === 0) return
+      const length = source.copyTo(window)
+      engine.wrote(length)
+      this.bytesWritten += length
+    }
+  }
+
+  #whenWritable(callback: Callback): void {
+    this.#waitingWrite = callback
+    this.#link.whenWritable(() => {
+      this.#waitingWrite = undefined
+      callback()
+    })
+  }
+
+  /** Sends an alert, and closes when the peer has. */
+  #leave({ code, text }: Alert, callback: Callback): void {
+    this.#link.engine.alert(code, text)
+    this.#link.farewell(() => {
+      callback()
+      this.destroy()
+    })
+  }
+
+  /** Fails with what the peer or the link did, once what came before it was read; at once where a write waits. */
+  #failOnceRead(error: Error): void {
+    this.#failure ??= withCause(error, this.#link.transportError)
+    if (this.readableLength === 0 || this.#waitingWrite) this.destroy(this.#failure)
+  }
+
+  #sendKeepAlive(): void {
+    const { engine, transport } = this.#link
+    if (this.destroyed || this.#failure || engine.writeEnded) return
+    if (!transport.writableNeedDrain) engine.keepAlive()
+    this.#link.flush()
+    this.#keepAlive?.refresh()
+  }
+
+  /** The peer has been silent for too long: it is told so, in case it still listens. */
+  #giveUp(): void {
+    if (this.destroyed || this.#failure) return
+    const { engine } = this.#link
+    if (!engine.writeEnded) {
+      this.#lastWords = { code: ALERT_IDLE_TIMEOUT, text: 'idle timeout' }
+      engine.alert(this.#lastWords.code, this.#lastWords.text)
+    }
+    this.destroy(new ChannelError('LINK_TIMEOUT', 'the peer was silent for longer than idleTimeout'))
+  }
+}
+
+/** Chunks read one after the other, as if they were one. */
+class Gather {
+  left: number
+  #chunks: Uint8Array[]
+  #index = 0
+  #offset = 0
+
+  constructor(chunks: Uint8Array[]) {
+    this.#chunks = chunks
+    this.left = chunks.reduce((total, chunk) => total + chunk.length, 0)
+  }
+
+  /** Fills the window as far as there are bytes, and returns how many. */
+  copyTo(window: Uint8Array): number {
+    let filled = 0
+    while (filled < window.length && this.left > 0) {
+      const chunk = this.#chunks[this.#index] as Uint8Array
+      const length = Math.min(chunk.length - this.#offset, window.length - filled)
+      window.set(length === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + length), filled)
+      filled += length
+      this.left -= length
+      this.#offset += length
+      if (this.#offset === chunk.length) {
+        this.#index += 1
+        this.#offset = 0
+      }
+    }
+    return filled
+  }
+}
+
+function alertError(alert: Alert = { code: 0, text: '' }): ChannelError {
+  const said = alert.text ? `: ${printable(alert.text)}` : ''
+  if (alert.code === ALERT_NOT_AUTHORIZED) {
+    return new ChannelError('PEER_NOT_AUTHORIZED', `the server does not serve this client’s key${said}`, { alert })
+  }
+  return new ChannelError('PEER_ALERT', `the peer ended its direction with alert ${alert.code}${said}`, { alert })
+}
+
+const NOTHING = new Uint8Array()
+const HIGH_WATER_MARK = 64 * 1024
