@@ -27,12 +27,13 @@ const WRITE = 64 * 1024
 const measures: Record<string, () => Promise<number>> = {
   'libsodium wasm, sealing alone, 16 KiB': () => sealAlone(RECORD, bytes),
   'raw TCP, two processes, 64 KiB writes': () => withReceiver('tcp', port => bulkTcp(port, bytes, WRITE)),
-  'channel on wasm, two processes, 64 KiB writes': () => withReceiver('channel', port => bulkChannel(port, bytes, WRITE)),
+  'channel on wasm, two processes, 64 KiB writes': () =>
+    withReceiver('channel', port => bulkChannel(port, bytes, WRITE)),
 }
 
 const results: Record<string, number[]> = {}
 for (let round = 0; round < rounds; round++) {
-  for (const [name, measure] of Object.entries(measures)) (results[name] ??= []).push(await measure())
+  for (const [name, measure] of Object.entries(measures)) results[name] = [...(results[name] ?? []), await measure()]
 }
 report()
 
@@ -41,16 +42,26 @@ function report(): void {
   const base = median(results[names[0] as string] ?? [])
   const rows = names.map(name => {
     const rates = results[name] ?? []
-    return { name, megabytesPerSecond: median(rates), low: Math.min(...rates), high: Math.max(...rates), ratio: median(rates) / base }
+    return {
+      name,
+      megabytesPerSecond: median(rates),
+      low: Math.min(...rates),
+      high: Math.max(...rates),
+      ratio: median(rates) / base,
+    }
   })
   if (values.json) {
     console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, bytes, rows }, null, 2))
     return
   }
-  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${rounds} rounds of ${bytes / 1e6} MB; MB/s, median (lowest to highest)\n`)
+  console.log(
+    `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${rounds} rounds of ${bytes / 1e6} MB; MB/s, median (lowest to highest)\n`,
+  )
   for (const { name, megabytesPerSecond, low, high, ratio } of rows) {
     const spread = `(${low.toFixed(0)} to ${high.toFixed(0)})`
-    console.log(`${name.padEnd(48)} ${megabytesPerSecond.toFixed(0).padStart(6)} ${spread.padEnd(16)} ${ratio.toFixed(2)} × sealing alone`)
+    console.log(
+      `${name.padEnd(48)} ${megabytesPerSecond.toFixed(0).padStart(6)} ${spread.padEnd(16)} ${ratio.toFixed(2)} × sealing alone`,
+    )
   }
 }
 

@@ -76,11 +76,9 @@ test('v2: a context, exported keys and control records are understood alike', as
   await peer.write(TEXT)
   const [heard] = (await once(socket, 'data')) as [Buffer]
   assert.ok(heard.equals(TEXT), 'an unknown control code is ignored')
+  const closed = new Promise(resolve => socket.on('error', () => {}).once('close', resolve))
   peer.destroy()
-  await once(
-    socket.on('error', () => {}),
-    'close',
-  )
+  await closed
   secure.close()
 })
 

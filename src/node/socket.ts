@@ -229,7 +229,8 @@ export class SecureSocket extends SocketFacts {
   #sendKeepAlive(): void {
     const { engine, transport } = this.#link
     if (this.destroyed || this.#failure || engine.writeEnded) return
-    if (!transport.writableNeedDrain) engine.keepAlive()
+    // Where bytes still wait to be sent, they keep the link alive.
+    if (!transport.writableNeedDrain && engine.sendWindow().length === 0) engine.keepAlive()
     this.#link.flush()
     this.#keepAlive?.refresh()
   }
@@ -238,7 +239,8 @@ export class SecureSocket extends SocketFacts {
   #giveUp(): void {
     if (this.destroyed || this.#failure) return
     const { engine } = this.#link
-    if (!engine.writeEnded) {
+    // With bytes that do not go out, there is no way to tell it.
+    if (!engine.writeEnded && engine.sendWindow().length === 0) {
       this.#lastWords = { code: ALERT_IDLE_TIMEOUT, text: 'idle timeout' }
       engine.alert(this.#lastWords.code, this.#lastWords.text)
     }

@@ -63,7 +63,7 @@ export class AbiChannel {
   seal(type: number, data: Uint8Array, block = 0): Uint8Array {
     const { exports } = this.core
     exports.shapeRecords(this.pointer, 0, block, 0)
-    this.core.bytes.set(data, exports.writePointer(this.pointer))
+    this.core.bytes.set(data, exports.writePointer(this.pointer, data.length))
     const status = exports.seal(this.pointer, data.length, type)
     if (status < 0) throw new Error(`seal: status ${status}`)
     return this.take()
