@@ -25,7 +25,7 @@ export interface EngineOptions {
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
-  /** The longest record to write, in bytes on the wire: default 32,789, in version 1 8,192. */
+  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192. */
   maxRecord?: number
   /** Turn the key over after so many bytes: at most, and by default, 2^30. */
   rekeyAfter?: number

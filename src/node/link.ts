@@ -1,5 +1,7 @@
+import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Engine, EngineEvent } from '../engine/engine.js'
+import { BUFFER_BYTES } from '../wire/abi.js'
 import { PacedSender } from './paced.js'
 
 /** What the present owner of a link does with what its engine reports. */
@@ -24,6 +26,8 @@ export class Link {
   #pumping = false
   #stopped = false
   #left = false
+  /** Nothing that wraps the socket keeps hold of what was written. */
+  #plainSocket: boolean
   #paced: PacedSender | undefined
   #waiting: (() => void) | undefined
 
@@ -31,6 +35,7 @@ export class Link {
     this.transport = transport
     this.engine = engine
     this.#handler = handler
+    this.#plainSocket = transport.constructor === net.Socket
     // A FIN ends one direction: the other goes on until its own authenticated end.
     transport.allowHalfOpen = true
     transport.on('data', this.#onData)
@@ -76,12 +81,16 @@ export class Link {
     }
     const window = engine.sendWindow()
     if (window.length === 0) return !transport.writableNeedDrain
-    // A copy: linear memory may grow, or be written again, before the transport has passed the bytes on.
-    const bytes = Buffer.allocUnsafe(window.length)
+    // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
+    const pooled = this.#plainSocket && window.length >= POOLED_BYTES
+    const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
     bytes.set(window)
     engine.sent(window.length)
     this.#handler.onSent?.()
-    return transport.write(bytes)
+    const more = transport.write(bytes)
+    // The system has taken all of it: the same memory, still in the processor's cache, serves the next write.
+    if (pooled && transport.writableLength === 0) spare = bytes.buffer as ArrayBuffer
+    return more
   }
 
   /** Calls back, once, when the transport takes bytes again. */
@@ -189,3 +198,15 @@ export class Link {
 
 // How long a peer has to take the last words and close its end.
 const LINGER_MS = 30_000
+
+/** Memory for one large write, if nobody has it. */
+let spare: ArrayBuffer | undefined
+
+function takeSpare(length: number): Buffer {
+  const memory = spare ?? new ArrayBuffer(BUFFER_BYTES)
+  spare = undefined
+  return Buffer.from(memory, 0, length)
+}
+
+// Below this, a buffer of its own costs less than holding on to a large one.
+const POOLED_BYTES = 16_384
