@@ -11,7 +11,8 @@ import { pipeline } from 'node:stream/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { nodeCore } from '../src/node/core.js'
-import { connect, encodePublicKey, formatAddress } from '../src/node/index.js'
+import { connect, createServer, encodePublicKey, formatAddress } from '../src/node/index.js'
+import { connectPeer } from './peer/socket.js'
 import {
   checkError,
   cleanUpAfter,
@@ -270,6 +271,34 @@ for (const version of VERSIONS) {
       assert.is(speaker.errored, null)
     })
   }
+
+  check('data before an alert() arrives in full where the listener ends its own direction meanwhile', async () => {
+    const { client, server } = await pair(version)
+    const data = someBytes(12 * MEGABYTE)
+    server.write(data)
+    const said = server.alert(4)
+    client.once('readable', () => client.end('enough'))
+    const heard = await readUntilError(client, () => delay(1))
+    assert.is(hashOf(heard.data), hashOf(data))
+    checkError(heard.error, 'PEER_ALERT')
+    await said
+  })
+
+  check('destroy() ends the wait of an alert()', async () => {
+    const [near, far] = await plainPair()
+    const listener = createServer({ keyPair: serverKeys, versions: [version] })
+    const accepted = next(listener, 'secureConnection')
+    listener.emit('connection', far)
+    // The second implementation reads when it is told to, and so never closes.
+    await connectPeer({ socket: near, version, longTermSecretKey: clientKeys.secretKey })
+    const [server] = await accepted
+    const said = server.alert(4)
+    await until(() => far.writableFinished)
+    assert.is(far.destroyed, false)
+    server.destroy()
+    assert.is(far.destroyed, true)
+    await said
+  })
 
   check('alert() while the reader of the speaker goes on reading', async () => {
     const { client, server } = await pair(version)

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, finished } from 'node:stream'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { PacedSender } from './paced.js'
 
@@ -25,7 +25,6 @@ export class Link {
   #handler: LinkHandler
   #chunk: Uint8Array | undefined
   #offset = 0
-  #readAhead = READ_AHEAD
   #event: LinkEvent | undefined
   #endUntold = false
   #pumping = false
@@ -48,10 +47,8 @@ export class Link {
     transport.resume()
   }
 
-  /** Hands the link to a new owner, who reads at its own pace. */
   set handler(handler: LinkHandler) {
     this.#handler = handler
-    this.#readAhead = 0
   }
 
   /** Whether the owner has stopped it: then it is not known what the peer is sending. */
@@ -75,19 +72,14 @@ export class Link {
         if (!this.engine.connected) this.flush()
         if (!this.#chunk) break
       }
-      if (!this.#left) this.#throttle()
+      if (this.#left) return
+      if (this.#stopped) this.transport.pause()
+      else this.transport.resume()
     } catch (error) {
       if (!this.#left) this.#handler.onError(error as Error)
     } finally {
       this.#pumping = false
     }
-  }
-
-  /** Stops the transport where nobody takes what it gives. A handshake reads a little ahead, to notice when the peer is gone. */
-  #throttle(): void {
-    const held = this.#chunk ? this.#chunk.length - this.#offset : 0
-    if (!this.#stopped || held < this.#readAhead) this.transport.resume()
-    else this.transport.pause()
   }
 
   /** Hands what the engine has to send to the transport. False: it should be given time, see `whenWritable`. */
@@ -139,8 +131,8 @@ export class Link {
     }
     if (transport.closed) return process.nextTick(closed)
     transport.once('close', closed)
-    transport.once('end', () => transport.destroy())
-    if (patient) transport.once('finish', linger)
+    finished(transport, () => transport.destroy())
+    if (patient && !transport.writableFinished) transport.once('finish', linger)
     else linger()
     this.#sendRest(() => {
       engine.close()
@@ -241,5 +233,3 @@ export class Link {
 
 // How long a peer has to take the last words and close its end.
 const LINGER_MS = 30_000
-// What a handshake takes from a client that sends before it is let in.
-const READ_AHEAD = 16 * 1024
