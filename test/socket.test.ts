@@ -461,6 +461,23 @@ for (const version of VERSIONS) {
     checkError(await failure, 'LINK_TRUNCATED')
   })
 
+  check('behind a bad record nothing more is taken, though what came before it waits to be read', async () => {
+    const [near, far] = await plainPair()
+    const listener = createServer({ keyPair: serverKeys, versions: [version] })
+    const accepted = next(listener, 'secureConnection')
+    listener.emit('connection', far)
+    const peer = await connectPeer({ socket: near, version, longTermSecretKey: clientKeys.secretKey })
+    const [server] = await accepted
+    await peer.write('good')
+    await until(() => server.readableLength === 4)
+    peer.sendRaw(Buffer.alloc(32 * MEGABYTE, 99)).catch(() => {})
+    await delay(150)
+    assert.ok(far.bytesRead < MEGABYTE, `${far.bytesRead} bytes were taken`)
+    const { data, error } = await readUntilError(server)
+    assert.is(data.toString(), 'good')
+    checkError(error, version === 2 ? 'PEER_BAD_RECORD' : 'PEER_TOO_LONG')
+  })
+
   check('where nobody reads the error still surfaces', async () => {
     const { client, server } = await pair(version)
     const failure = failureOf(server)

@@ -76,7 +76,11 @@ export class Link {
       if (this.#stopped) this.transport.pause()
       else this.transport.resume()
     } catch (error) {
-      if (!this.#left) this.#handler.onError(error as Error)
+      if (this.#left) return
+      // Nothing behind an error is worth keeping.
+      this.#stopped = true
+      this.transport.pause()
+      this.#handler.onError(error as Error)
     } finally {
       this.#pumping = false
     }
