@@ -4,7 +4,7 @@ import { KEY_BYTES, MAC_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layo
 import {
   FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TAG_FINAL, TAG_MESSAGE, TAG_PUSH, TAG_REKEY, TYPE_MASK
 } from "../src/wire/stream"
-import { STATUS_RECORD_COUNT, STATUS_RECORD_SEAL } from "../src/wire/status"
+import { STATUS_RECORD_COUNT, STATUS_RECORD_SEAL, STATUS_RECORD_TYPE } from "../src/wire/status"
 import {
   crypto_aead_chacha20poly1305_ietf_decrypt, crypto_aead_chacha20poly1305_ietf_encrypt, crypto_generichash,
   crypto_secretstream_xchacha20poly1305_init_pull, crypto_secretstream_xchacha20poly1305_pull,
@@ -76,7 +76,7 @@ export function sealRecord(cipher: Cipher, record: Record, flags: u32): void {
   if (flags & FLAG_REKEY) turnKeyOver(cipher)
 }
 
-/** Opens a whole record in place and returns its flags, or a status: then the cipher stays as it was. */
+/** Opens a whole record in place and returns its flags, or a status. */
 export function openRecord(cipher: Cipher, record: Record): i32 {
   const version = cipher.version
   const plaintext = plaintextOf(record, version)
@@ -86,7 +86,8 @@ export function openRecord(cipher: Cipher, record: Record): i32 {
       changetype<usize>(cipher), changetype<usize>(plaintext), 0, changetype<usize>(cipher) + TAG,
       record.sealed, sealed, 0, 0, 0, 0
     )
-    return opened == 0 ? flagsOf(cipher.tag) : STATUS_RECORD_SEAL
+    if (opened != 0) return STATUS_RECORD_SEAL
+    return cipher.tag > <u32>TAG_FINAL ? STATUS_RECORD_TYPE : flagsOf(cipher.tag)
   }
   if (cipher.counter >= COUNTER_END) return STATUS_RECORD_COUNT
   const opened = crypto_aead_chacha20poly1305_ietf_decrypt(

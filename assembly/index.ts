@@ -185,10 +185,10 @@ export function writeRoom(channel: usize): u32 {
   return it.phase == PHASE_OPEN ? writerRoom(it.writer) : 0
 }
 
-/** Where the next record's data belongs. */
-export function writePointer(channel: usize): usize {
+/** Where the next record's data belongs: at most `length` bytes, no more than `writeRoom`. */
+export function writePointer(channel: usize, length: u32): usize {
   const it = changetype<Channel>(channel)
-  return it.phase == PHASE_OPEN ? writerWindow(it.arena, it.writer) : 0
+  return it.phase == PHASE_OPEN && length <= writerRoom(it.writer) ? writerWindow(it.arena, it.writer, length) : 0
 }
 
 /** Seals a record of the `length` bytes in that window. `type` is a type with flags (src/wire/stream.ts). Returns its length. */

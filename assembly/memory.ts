@@ -1,5 +1,5 @@
-// Allocation and wiping. libsodium's malloc owns the heap; everything the core takes from it goes through here, is zero when it is
-// handed out, and is wiped when it comes back.
+// Allocation and wiping. libsodium's malloc owns the heap; everything the core takes from it goes through here, and is wiped when it
+// comes back.
 
 import { BUFFER_BYTES } from "../src/wire/abi"
 import { STACK_BASE, STACK_TOP, free, malloc } from "./sodium"
@@ -56,24 +56,22 @@ export function release(arena: Arena, pointer: usize, size: usize): void {
   arena.inUse -= size
 }
 
-/** A record buffer of BUFFER_BYTES, zeroed, or 0 where memory has run out. */
+/** A record buffer of BUFFER_BYTES, with nothing secret in it, or 0 where memory has run out. */
 export function takeBuffer(arena: Arena): usize {
   let buffer = arena.free
   if (buffer) {
     arena.free = load<u32>(buffer)
     arena.idle -= 1
-    store<u32>(buffer, 0)
   } else {
     buffer = malloc(BUFFER_BYTES)
     if (!buffer) return 0
-    wipe(buffer, BUFFER_BYTES)
   }
   arena.buffers += 1
   arena.inUse += BUFFER_BYTES
   return buffer
 }
 
-/** Takes a record buffer back, wiping its first `used` bytes: the caller vouches that the others are still zero. */
+/** Takes a record buffer back, wiping its first `used` bytes: the caller vouches that the others hold nothing secret. */
 export function giveBuffer(arena: Arena, buffer: usize, used: usize): void {
   if (!buffer) return
   wipe(buffer, used)

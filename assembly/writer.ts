@@ -20,7 +20,7 @@ import { Record } from "./wire/record"
  * │ unit u32: version 1, what is left of the message or record that goes out in one write    │
  * │ header u8: version 1, the stream header waits behind that unit                           │
  * │ ended u8: a final record or an alert was sealed                                          │
- * │ offered u8: the host was shown a window, and may have left plaintext in it               │
+ * │ dirty u32: how far into the buffer the host may have written what was not sealed since   │
  * │ limit u32: longest record; block u32: records are padded to a multiple, 0 for none       │
  * │ rekey after u32, sealed u32, records u32: bytes and records under the present key        │
  * └──────────────────────────────────────────────────────────────────────────────────────────┘
@@ -31,8 +31,8 @@ const END: usize = START + 4
 const UNIT: usize = END + 4
 const HEADER: usize = UNIT + 4
 const ENDED: usize = HEADER + 1
-const OFFERED: usize = ENDED + 1
-const LIMIT: usize = OFFERED + 2
+const DIRTY: usize = ENDED + 3
+const LIMIT: usize = DIRTY + 4
 const BLOCK: usize = LIMIT + 4
 const REKEY_AFTER: usize = BLOCK + 4
 const SEALED: usize = REKEY_AFTER + 4
@@ -54,8 +54,8 @@ export class Writer {
   set header(waits: bool) { store<bool>(changetype<usize>(this), waits, HEADER) }
   get ended(): bool { return load<bool>(changetype<usize>(this), ENDED) }
   set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, ENDED) }
-  get offered(): bool { return load<bool>(changetype<usize>(this), OFFERED) }
-  set offered(yes: bool) { store<bool>(changetype<usize>(this), yes, OFFERED) }
+  get dirty(): u32 { return load<u32>(changetype<usize>(this), DIRTY) }
+  set dirty(end: u32) { store<u32>(changetype<usize>(this), end, DIRTY) }
   get limit(): u32 { return load<u32>(changetype<usize>(this), LIMIT) }
   set limit(bytes: u32) { store<u32>(changetype<usize>(this), bytes, LIMIT) }
   get block(): u32 { return load<u32>(changetype<usize>(this), BLOCK) }
@@ -116,12 +116,13 @@ export function roomWhenEmpty(writer: Writer): u32 {
   return roomFor(writer, writer.longest(0))
 }
 
-/** Where the next record's data belongs, or 0: no memory. */
-export function writerWindow(arena: Arena, writer: Writer): usize {
+/** Where the next record's data belongs, or 0: no memory. The host writes at most `length` bytes there. */
+export function writerWindow(arena: Arena, writer: Writer, length: u32): usize {
   const record = reserve(arena, writer)
   if (!record) return 0
-  writer.offered = true
-  return record + leadOf(writer.cipher.version) + PLAINTEXT_DATA
+  const lead = leadOf(writer.cipher.version) + PLAINTEXT_DATA
+  writer.dirty = max(writer.dirty, writer.end + lead + length)
+  return record + lead
 }
 
 /**
@@ -156,7 +157,7 @@ export function seal(arena: Arena, writer: Writer, length: u32, type: u32): i32 
 
   writer.end += total
   writer.ended = ends
-  writer.offered = false
+  if (writer.dirty <= writer.end) writer.dirty = 0
   if (flags & FLAG_REKEY) {
     writer.sealed = 0
     writer.records = 0
@@ -193,12 +194,12 @@ export function sent(arena: Arena, writer: Writer, length: u32): i32 {
 
 /** What was sealed needs no wiping; what the host may have left in a window does. */
 export function releaseBuffer(arena: Arena, writer: Writer): void {
-  giveBuffer(arena, writer.buffer, writer.offered ? <usize>BUFFER_BYTES : 0)
+  giveBuffer(arena, writer.buffer, writer.dirty)
   writer.buffer = 0
   writer.start = 0
   writer.end = 0
   writer.unit = 0
-  writer.offered = false
+  writer.dirty = 0
 }
 
 function roomFor(writer: Writer, record: u32): u32 {

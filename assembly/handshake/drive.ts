@@ -5,7 +5,7 @@ import {
   SERVES_2
 } from "../../src/wire/abi"
 import {
-  CHALLENGE_1_BYTES, CHALLENGE_2_BYTES, HELLO_1_BYTES, HELLO_2_BYTES, REJECT_BYTES, RESPONSE_BYTES, VERSION_1, VERSION_2,
+  CHALLENGE_1_BYTES, CHALLENGE_2_BYTES, CODE_BYTES, HELLO_1_BYTES, HELLO_2_BYTES, REJECT_BYTES, RESPONSE_BYTES, VERSION_1, VERSION_2,
   VERSION_REJECT
 } from "../../src/wire/layout"
 import {
@@ -14,8 +14,7 @@ import {
 import { ALERT_BAD_RESPONSE, TYPE_ALERT } from "../../src/wire/stream"
 import { Channel, fail, startStream } from "../channel"
 import { wipeStack } from "../memory"
-import { Challenge1 } from "../wire/challenge"
-import { Challenge2 } from "../wire/challenge"
+import { Challenge1, Challenge2 } from "../wire/challenge"
 import { Hello1, Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
 import { Response } from "../wire/response"
@@ -103,10 +102,10 @@ function readMessage(channel: Channel, step: Step): i32 {
 /** Version 1: a client whose response is bad is told so, with an alert on the stream that is now encrypted. */
 function failResponse(channel: Channel, status: i32): i32 {
   if (startStream(channel) >= 0) {
-    const window = writerWindow(channel.arena, channel.writer)
+    const window = writerWindow(channel.arena, channel.writer, CODE_BYTES)
     if (window) {
       store<u16>(window, ALERT_BAD_RESPONSE)
-      seal(channel.arena, channel.writer, sizeof<u16>(), TYPE_ALERT)
+      seal(channel.arena, channel.writer, CODE_BYTES, TYPE_ALERT)
     }
   }
   return fail(channel, status)

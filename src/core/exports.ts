@@ -36,7 +36,7 @@ export interface CoreExports {
   dataLength(channel: number): number
   consume(channel: number, length: number): number
   writeRoom(channel: number): number
-  writePointer(channel: number): number
+  writePointer(channel: number, length: number): number
   seal(channel: number, length: number, type: number): number
   roomWhenEmpty(channel: number): number
   writeEnded(channel: number): number

@@ -20,7 +20,7 @@ import { CODE_BYTES, HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
 import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA } from '../wire/stream.js'
 import { exportKey } from './exporter.js'
 import { errorOf } from './failure.js'
-import { logKeys } from './keylog.js'
+import { keyLogLines } from './keylog.js'
 import {
   badOption,
   type ClientEngineOptions,
@@ -246,17 +246,18 @@ export class Engine {
   // Bytes to seal
 
   /**
-   * Where the next record's bytes belong; empty where bytes have to be sent first, or this direction has ended. Who has `wanted`
-   * bytes gets no sliver at the buffer's end, where a full record fits once what waits was sent.
+   * Where the next record's bytes belong: room for at most `wanted` bytes, by default for as many as one record carries. Empty where
+   * bytes have to be sent first, or this direction has ended; so is a sliver, where a full record fits once what waits was sent.
    */
-  writeWindow(wanted = 1): Uint8Array {
+  writeWindow(wanted = this.#fullRoom): Uint8Array {
     this.#check()
     const { exports } = this.#core
     const room = exports.writeRoom(this.#channel)
     if (room === 0 || (room < wanted && room < this.#fullRoom)) return this.#core.view(0, 0)
-    const pointer = exports.writePointer(this.#channel)
+    const length = Math.min(room, wanted)
+    const pointer = exports.writePointer(this.#channel, length)
     if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
-    return this.#core.view(pointer, room)
+    return this.#core.view(pointer, length)
   }
 
   /** So many bytes were written into the window: they become one record. */
@@ -276,8 +277,8 @@ export class Engine {
     while (at < data.length) {
       const left = data.length - at
       const window = this.writeWindow(left)
-      if (window.length === 0) break
-      const length = Math.min(window.length, left)
+      const { length } = window
+      if (length === 0) break
       window.set(at === 0 && length === data.length ? data : data.subarray(at, at + length))
       this.wrote(length, endOfMessage && length === left)
       at += length
@@ -345,13 +346,15 @@ export class Engine {
   #begin(): void {
     const { exports } = this.#core
     const channel = this.#channel
-    if (this.#options.onKeys) logKeys(this.#core, channel, this.#options.onKeys)
+    const { onKeys } = this.#options
+    const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
     const { limit, block, rekeyAfter } = shapeOf(this.#options, this.version ?? 2)
     exports.shapeRecords(channel, limit, block, rekeyAfter)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
     this.#connected = 'unreported'
+    for (const line of keyLines) onKeys?.(line)
   }
 
   #seal(length: number, type: number): void {
@@ -366,8 +369,8 @@ export class Engine {
     if (payload.length + CODE_BYTES > this.#fullRoom) {
       throw badOption('payload length', payload.length, `at most ${this.#fullRoom - CODE_BYTES} bytes`)
     }
-    const window = this.writeWindow()
-    if (window.length < payload.length + CODE_BYTES) throw new ChannelError('USE_SEND_FULL')
+    const window = this.writeWindow(payload.length + CODE_BYTES)
+    if (window.length === 0) throw new ChannelError('USE_SEND_FULL')
     window[0] = code & 0xff
     window[1] = code >> 8
     window.set(payload, CODE_BYTES)

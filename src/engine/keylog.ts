@@ -5,16 +5,15 @@ import { KEY_BYTES } from '../wire/layout.js'
  * Two lines a connection, each `label ‖ client session public key ‖ key`, in hex. The session key is in the clear in the hello, so
  * that a capture's connections find their keys. A key is its direction's first: rekeys follow from it.
  */
-export function logKeys(core: Core, channel: number, onKeys: (line: string) => void): void {
+export function keyLogLines(core: Core, channel: number): string[] {
   const { exports } = core
   const connection = toHex(core.view(exports.clientSessionKey(channel), KEY_BYTES))
   const keys = exports.sessionKeys(channel)
   const name = `NOPKI${exports.version(channel)}`
-  const lines = [
+  return [
     `${name}_CLIENT_TO_SERVER ${connection} ${toHex(core.view(keys, KEY_BYTES))}`,
     `${name}_SERVER_TO_CLIENT ${connection} ${toHex(core.view(keys + KEY_BYTES, KEY_BYTES))}`,
   ]
-  for (const line of lines) onKeys(line)
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -240,7 +240,7 @@ export class SecureSocket extends SocketFacts {
   #sendKeepAlive(): void {
     const { engine, transport } = this.#link
     if (this.destroyed || this.#failure || engine.writeEnded) return
-    // Where something waits to be sent, that will do.
+    // Where bytes still wait to be sent, they keep the link alive.
     if (!transport.writableNeedDrain && engine.sendWindow().length === 0) engine.keepAlive()
     this.#link.flush()
     this.#keepAlive?.refresh()
@@ -253,6 +253,7 @@ export class SecureSocket extends SocketFacts {
     // Where this end does not read, it cannot tell.
     if (this.#link.stopped) return void this.#idle?.refresh()
     const { engine } = this.#link
+    // With bytes that do not go out, there is no way to tell it.
     if (!engine.writeEnded && engine.sendWindow().length === 0) {
       engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
       this.#givesUp = true

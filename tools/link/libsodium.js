@@ -11,20 +11,24 @@ const CHECKED = { version: '0.8.4', sha256: '36ee2d34e4b659a2dc41ffc6871b934974b
 
 const require = createRequire(import.meta.url)
 
-/** @returns {Promise<{ bytes: Uint8Array, names: Map<string, string> }>} the wasm, and C name -> export name */
+/** @returns {Promise<import('./link.js').Libsodium>} */
 export async function takeLibsodium() {
   const installed = JSON.parse(
     readFileSync(require.resolve('libsodium').replace(/dist.*$/, 'package.json'), 'utf8'),
   ).version
   const { sodium, bytes, exports } = await capture()
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  if (sha256 !== CHECKED.sha256) {
-    throw new Error(
-      `libsodium ${installed} carries a wasm with SHA-256 ${sha256}, but the linker was checked against libsodium ` +
-        `${CHECKED.version}, ${CHECKED.sha256}. Install that version (npm ci), or review the new one and update tools/link/libsodium.js`,
-    )
-  }
+  checkHash(bytes, installed)
   return { bytes, names: nameExports(sodium, exports) }
+}
+
+/** @param {Uint8Array} bytes @param {string} installed the package's version */
+export function checkHash(bytes, installed) {
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  if (sha256 === CHECKED.sha256) return
+  throw new Error(
+    `libsodium ${installed} carries a wasm with SHA-256 ${sha256}, but the linker was checked against libsodium ` +
+      `${CHECKED.version}, ${CHECKED.sha256}. Install that version (npm ci), or review the new one and update tools/link/libsodium.js`,
+  )
 }
 
 /** Loads the package once with WebAssembly.instantiate wrapped. */
@@ -42,6 +46,8 @@ async function capture() {
   }
   WebAssembly.instantiate = wrapped
   try {
+    // Anew, for tests may have loaded it already.
+    delete require.cache[require.resolve('libsodium')]
     // @ts-expect-error: the package has no types
     const sodium = require('libsodium')
     await sodium.ready

@@ -82,6 +82,14 @@ export function writeImports(imports) {
   return Uint8Array.from([...u32(imports.length), ...parts.flat()])
 }
 
+/** The type of every function, imported ones first: what an export's index counts. @param {Section[]} sections */
+export function readFunctionTypes(sections) {
+  const types = readTypes(sections)
+  const imported = readImports(sections).filter(it => it.kind === 'func')
+  const reader = new Reader(section(sections, 'function').body)
+  return [...imported.map(it => it.type), ...reader.list(() => types[reader.u32()] ?? '?')]
+}
+
 /** @param {Section[]} sections @returns {Export[]} */
 export function readExports(sections) {
   const reader = new Reader(section(sections, 'export').body)
