@@ -71,7 +71,7 @@ export class Engine {
   #options: EngineOptions
   #error: ChannelError | undefined
   #connected: 'no' | 'unreported' | 'yes' = 'no'
-  #linkClosed = false
+  #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
   #alert: Alert | undefined
@@ -190,9 +190,12 @@ export class Engine {
     return at - offset
   }
 
-  /** The connection will give no more bytes. What was received before that still comes out; then it was cut short, or had ended. */
-  receiveEnd(): void {
-    this.#linkClosed = true
+  /**
+   * The connection will give no more bytes. What was received before that still comes out; then it was cut short, or had ended. One
+   * that was not closed `clean`ly, but failed, is never taken for an end, even with `allowTruncation`.
+   */
+  receiveEnd(clean = true): void {
+    this.#linkClosed = clean ? 'clean' : 'failed'
   }
 
   /** Works on what was received until there is something to report. */
@@ -220,7 +223,7 @@ export class Engine {
         return 'end'
     }
     if (event < 0) throw this.#fail(event)
-    return this.#linkClosed ? this.#linkEnd() : 'idle'
+    return this.#linkClosed === 'no' ? 'idle' : this.#linkEnd()
   }
 
   /** The opened bytes that `advance` reported. */
@@ -399,7 +402,12 @@ export class Engine {
         ),
       )
     }
-    if (this.version === 1 && this.#options.allowTruncation && this.#core.exports.bytesHeld(this.#channel) === 0) {
+    if (
+      this.version === 1 &&
+      this.#options.allowTruncation &&
+      this.#linkClosed === 'clean' &&
+      this.#core.exports.bytesHeld(this.#channel) === 0
+    ) {
       this.#readEnded = true
       return 'end'
     }

@@ -12,7 +12,7 @@ export interface Handshake {
   failed: Promise<never>
   /** Aborted when it has failed, its time is over, or the transport is gone; never once `finish` was called. */
   signal: AbortSignal
-  /** Stops the clock: the link has a new owner. */
+  /** Stops the clock: the link has a new owner, and nothing fails it here any more. */
   finish(): void
   fail(error: Error): void
 }
@@ -36,9 +36,11 @@ export function beginHandshake(
         if (engine.role === 'server' && engine.version === 1) link.holdBack()
         link.flush()
         resolve(link)
+        // A server reads on while it asks ‘authorize’, to notice when the client is gone.
+        return engine.role === 'server'
       }
-      // The next event belongs to the next owner.
-      return false
+      // This one belongs to the next owner.
+      return 'later'
     },
     onError: error => fail(error),
   })
@@ -46,13 +48,15 @@ export function beginHandshake(
   const onAbort = () => fail(abortError(signal))
   const onClose = () => fail(closed(link))
 
+  let finished = false
   const finish = () => {
+    finished = true
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
     transport.off('close', onClose)
   }
   const fail = (error: Error) => {
-    if (gone.signal.aborted) return
+    if (finished) return
     finish()
     // A reject, or version 1’s alert, still tells the peer why.
     if (tellsPeer(error) && engine.sendWindow().length > 0 && !transport.destroyed) link.farewell()

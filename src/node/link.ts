@@ -1,18 +1,22 @@
 import net from 'node:net'
-import type { Duplex } from 'node:stream'
+import { type Duplex, finished } from 'node:stream'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
 import { PacedSender } from './paced.js'
 
 /** What the present owner of a link does with what its engine reports. */
 export interface LinkHandler {
-  /** An event; false stops the link from reading on until `pump` is called again. */
-  onEvent(event: Exclude<EngineEvent, 'idle'>): boolean
+  /** An event; false stops the link from reading on until `pump` is called again; `later` does so too, and reports it again then. */
+  onEvent(event: LinkEvent): boolean | 'later'
   /** The engine's or the link's error. What was received before it has been reported. */
   onError(error: Error): void
   onReceived?(): void
   onSent?(): void
+  /** The transport has closed: nothing more can be sent. What was received is still reported. */
+  onClosed?(): void
 }
+
+export type LinkEvent = Exclude<EngineEvent, 'idle'>
 
 /** An engine and the byte stream that carries it: what both the handshake and the open socket do. */
 export class Link {
@@ -23,6 +27,8 @@ export class Link {
   #handler: LinkHandler
   #chunk: Uint8Array | undefined
   #offset = 0
+  #event: LinkEvent | undefined
+  #endUntold = false
   #pumping = false
   #stopped = false
   #left = false
@@ -42,11 +48,17 @@ export class Link {
     transport.on('end', this.#onEnd)
     transport.on('drain', this.#onDrain)
     transport.on('error', this.#onTransportError)
-    transport.on('close', this.#onEnd)
+    transport.on('close', this.#onClose)
+    transport.resume()
   }
 
   set handler(handler: LinkHandler) {
     this.#handler = handler
+  }
+
+  /** Whether the owner has stopped it: then it is not known what the peer is sending. */
+  get stopped(): boolean {
+    return this.#stopped
   }
 
   /** Lets the engine work on what was received, and the transport read on where all of it was taken. */
@@ -56,15 +68,23 @@ export class Link {
   }
 
   #work(): void {
-    if (this.#pumping || this.#stopped) return
+    if (this.#pumping || this.#left) return
     this.#pumping = true
     try {
-      const all = this.#drainEngine()
-      // The handshake answers by itself.
-      if (!this.engine.connected) this.flush()
-      if (all) this.transport.resume()
-      else this.transport.pause()
+      // A Duplex may answer within the write: then there is a new chunk already.
+      while (!this.#stopped && this.#drainEngine()) {
+        // The handshake answers by itself.
+        if (!this.engine.connected) this.flush()
+        if (!this.#chunk) break
+      }
+      if (this.#left) return
+      if (this.#stopped) this.transport.pause()
+      else this.transport.resume()
     } catch (error) {
+      if (this.#left) return
+      // Nothing behind an error is worth keeping.
+      this.#stopped = true
+      this.transport.pause()
       this.#handler.onError(error as Error)
     } finally {
       this.#pumping = false
@@ -75,7 +95,7 @@ export class Link {
   flush(): boolean {
     const { engine, transport } = this
     if (engine.version === 1) {
-      this.#paced ??= new PacedSender(transport, engine, this.#onDrain)
+      this.#paced ??= new PacedSender(transport, engine, this.#onWritable)
       this.#handler.onSent?.()
       return this.#paced.send()
     }
@@ -93,7 +113,7 @@ export class Link {
     return more
   }
 
-  /** Calls back, once, when the transport takes bytes again. */
+  /** Calls back, once, when the transport takes bytes again; never where it closes before. */
   whenWritable(callback: () => void): void {
     this.#waiting = callback
   }
@@ -105,31 +125,40 @@ export class Link {
 
   /**
    * Sends what there is, and ends the transport; then throws away what still comes until the peer is done too. Closing at once would
-   * make the system reset the connection where bytes are unread, and the peer could lose what was sent last. A second call, and
-   * `destroy` after it, do nothing.
+   * make the system reset the connection where bytes are unread, and the peer could lose what was sent last. The peer has 30 s; if
+   * `patient`, from when it has taken all that was sent.
    */
-  farewell(onClosed?: () => void): void {
-    const { transport } = this
+  farewell(patient = false, onClosed?: () => void): void {
+    const { engine, transport } = this
     if (this.#left) return
     this.#left = true
     this.#detach()
-    this.#sendRest()
-    this.engine.close()
-    const timer = setTimeout(() => transport.destroy(), LINGER_MS).unref()
-    transport.once('close', () => {
+    let timer: NodeJS.Timeout | undefined
+    const linger = () => {
+      timer = setTimeout(() => transport.destroy(), LINGER_MS).unref()
+    }
+    const closed = () => {
       clearTimeout(timer)
+      engine.close()
       onClosed?.()
+    }
+    if (transport.closed) return process.nextTick(closed)
+    transport.once('close', closed)
+    finished(transport, () => transport.destroy())
+    if (patient && !transport.writableFinished) transport.once('finish', linger)
+    else linger()
+    this.#sendRest(() => {
+      engine.close()
+      transport.end()
     })
-    transport.once('end', () => transport.destroy())
-    transport.end()
     transport.resume()
   }
 
   /** Wipes the engine and drops the transport at once. */
   destroy(): void {
-    if (this.#left) return
+    if (!this.#left) this.#detach()
     this.#left = true
-    this.#detach()
+    this.#paced?.stop()
     this.engine.close()
     this.transport.destroy()
   }
@@ -138,11 +167,19 @@ export class Link {
   #drainEngine(): boolean {
     const { engine } = this
     for (;;) {
-      const event = engine.advance()
+      const event = this.#event ?? engine.advance()
+      this.#event = undefined
       if (event !== 'idle') {
         if (event !== 'connected') this.#paced?.release()
-        this.#stopped = !this.#handler.onEvent(event)
-        if (this.#stopped) return false
+        const answer = this.#handler.onEvent(event)
+        if (answer === 'later') this.#event = event
+        this.#stopped = answer !== true
+        if (this.#stopped || this.#left) return false
+        continue
+      }
+      if (!this.#chunk && this.#endUntold) {
+        this.#endUntold = false
+        engine.receiveEnd(this.transportError === undefined)
         continue
       }
       if (!this.#chunk) return true
@@ -153,10 +190,11 @@ export class Link {
     }
   }
 
-  /** What waits goes out at once, for nothing comes behind it. */
-  #sendRest(): void {
-    this.#paced?.stop()
-    for (let unit = this.engine.take(); unit.length > 0; unit = this.engine.take()) this.transport.write(unit)
+  #sendRest(done: () => void): void {
+    if (this.#paced) return this.#paced.finish(done)
+    const rest = this.engine.take()
+    if (rest.length > 0) this.transport.write(rest)
+    done()
   }
 
   #onData = (chunk: Uint8Array): void => {
@@ -168,11 +206,22 @@ export class Link {
   }
 
   #onEnd = (): void => {
-    this.engine.receiveEnd()
+    // The engine is told when it has all that came before.
+    this.#endUntold = true
     this.#work()
   }
 
+  #onClose = (): void => {
+    this.#onEnd()
+    if (!this.#left) this.#handler.onClosed?.()
+  }
+
+  /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
   #onDrain = (): void => {
+    if (!this.#paced) this.#onWritable()
+  }
+
+  #onWritable = (): void => {
     const callback = this.#waiting
     this.#waiting = undefined
     callback?.()
@@ -184,11 +233,10 @@ export class Link {
 
   #detach(): void {
     const { transport } = this
-    this.#paced?.stop()
     this.#waiting = undefined
     transport.off('data', this.#onData)
     transport.off('end', this.#onEnd)
-    transport.off('close', this.#onEnd)
+    transport.off('close', this.#onClose)
     transport.off('drain', this.#onDrain)
     // A transport that fails when nobody uses it any more is no news.
     transport.off('error', this.#onTransportError)

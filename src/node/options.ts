@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { type ClientEngineOptions, checkInteger, type ServerEngineOptions } from '../engine/options.js'
+import { badOption, type ClientEngineOptions, checkInteger, type ServerEngineOptions } from '../engine/options.js'
 import type { KeyPair } from '../keys/pair.js'
 
 /** What every channel over a socket can be told, besides what its engine takes. Times are in milliseconds; 0 turns one off. */
@@ -57,10 +57,11 @@ export interface Carrier {
 
 /** @throws ChannelError USE_BAD_OPTION */
 export function checkChannelOptions(options: ChannelOptions): void {
-  const { handshakeTimeout = 0, idleTimeout = 0, keepAlive = 0 } = options
+  const { handshakeTimeout = 0, idleTimeout = 0, keepAlive = 0, signal } = options
   checkInteger('handshakeTimeout', handshakeTimeout, 0, LONGEST_TIMER)
   checkInteger('idleTimeout', idleTimeout, 0, LONGEST_TIMER)
   checkInteger('keepAlive', keepAlive, 0, LONGEST_TIMER)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw badOption('signal', signal, 'an AbortSignal')
 }
 
 // What a timer can count: 2^31 - 1 ms.

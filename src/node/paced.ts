@@ -4,7 +4,8 @@ import { STREAM_HEADER_BYTES } from '../wire/layout.js'
 
 /**
  * Version 1’s way of sending, for the sake of the published program, which loses bytes that share a read with what is before them
- * ("The published program"): one message, header or record a write, one after the other, with a pause behind the stream header.
+ * ("The published program"): one message, header or record a write, one after the other, with a pause before and behind the stream
+ * header.
  */
 export class PacedSender {
   #transport: Duplex
@@ -40,6 +41,16 @@ export class PacedSender {
     if (this.#busy) this.#next()
   }
 
+  /** Sends what the engine has, and holds nothing back any more; calls back behind it, unless the transport fails. */
+  finish(done: () => void): void {
+    const resting = !this.#busy || this.#held !== undefined
+    clearTimeout(this.#held)
+    this.#held = undefined
+    this.#onDrain = done
+    this.#busy = true
+    if (resting) this.#next()
+  }
+
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#held)
@@ -57,9 +68,14 @@ export class PacedSender {
     }
     if (this.#held) return
     const unit = this.#engine.take()
-    const header = !this.#headerSent && unit.length === STREAM_HEADER_BYTES
-    if (header) this.#headerSent = true
-    this.#transport.write(unit, () => (header ? setTimeout(this.#next, HEADER_PAUSE_MS) : setImmediate(this.#next)))
+    // The client's response, and the header itself.
+    const pause = this.#engine.connected && !this.#headerSent
+    if (pause && unit.length === STREAM_HEADER_BYTES) this.#headerSent = true
+    this.#transport.write(unit, error => {
+      if (error) this.stop()
+      else if (pause) setTimeout(this.#next, HEADER_PAUSE_MS)
+      else setImmediate(this.#next)
+    })
   }
 }
 

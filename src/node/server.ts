@@ -36,8 +36,7 @@ export class SecureServer extends net.Server {
     this.#options = options
     this.on('connection', (transport: Duplex) => this.#accept(transport))
     if (onConnection) this.on('secureConnection', onConnection)
-    options.signal?.addEventListener('abort', () => this.#stop(), { once: true })
-    if (options.signal?.aborted) this.#stop()
+    this.#heed(options.signal)
   }
 
   /** How many connections are between connecting and being let in. */
@@ -65,22 +64,27 @@ export class SecureServer extends net.Server {
     const handshake = beginHandshake(transport, engine, this.#options.handshakeTimeout)
     this.#pending.add(handshake)
     this.#serve(handshake)
-      .catch(error => this.#report(error, transport))
       .finally(() => this.#pending.delete(handshake))
+      .then(
+        // Behind the promise: what a listener throws is not the handshake's error, but the process's.
+        socket => queueMicrotask(() => this.emit('secureConnection', socket) || socket.destroy()),
+        error => this.#report(error, transport),
+      )
   }
 
   /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
-  async #serve(handshake: Handshake): Promise<void> {
+  async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
+    handshake.signal.throwIfAborted()
     const answer = await Promise.race([this.#authorize(link, handshake.signal), handshake.failed])
+    handshake.signal.throwIfAborted()
     handshake.finish()
     if (answer instanceof ChannelError) {
       link.engine.alert(ALERT_NOT_AUTHORIZED, answer.reason)
       link.farewell()
       throw answer
     }
-    const socket = new SecureSocket(link, this.#options, answer === true ? undefined : answer)
-    if (!this.emit('secureConnection', socket)) socket.destroy()
+    return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
   }
 
   /** What `authorize` says of a client; the error that refuses it. */
@@ -100,6 +104,16 @@ export class SecureServer extends net.Server {
 
   #report(error: Error, transport: Duplex): void {
     this.emit('handshakeError', error, transport)
+  }
+
+  /** The signal keeps no server alive that has closed, and finds one that listens again. */
+  #heed(signal: AbortSignal | undefined): void {
+    if (!signal) return
+    const stop = () => this.#stop()
+    const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
+    this.on('listening', listen)
+    this.on('close', () => signal.removeEventListener('abort', stop))
+    listen()
   }
 
   #stop(): void {

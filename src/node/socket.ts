@@ -1,10 +1,9 @@
-import type { EngineEvent } from '../engine/engine.js'
 import { checkInteger } from '../engine/options.js'
 import { type Alert, ChannelError, printable } from '../errors.js'
 import { ALERT_IDLE_TIMEOUT, ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { SocketFacts } from './facts.js'
 import { withCause } from './handshake.js'
-import type { Link } from './link.js'
+import type { Link, LinkEvent } from './link.js'
 import { type ChannelOptions, LONGEST_TIMER } from './options.js'
 
 type Callback = (error?: Error | null) => void
@@ -33,6 +32,7 @@ export class SecureSocket extends SocketFacts {
   #link: Link
   #failure: Error | undefined
   #lastWords: Alert | undefined
+  #givesUp = false
   #waitingWrite: Callback | undefined
   #keepAlive: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
@@ -60,6 +60,7 @@ export class SecureSocket extends SocketFacts {
         this.#keepAlive?.refresh()
         this.#inactivity?.refresh()
       },
+      onClosed: () => this.#onClosed(),
     }
     // An alert, or the end of the connection, is noticed even where nobody reads yet.
     setImmediate(() => this.destroyed || this.read(0))
@@ -81,11 +82,11 @@ export class SecureSocket extends SocketFacts {
 
   /**
    * Ends the channel with an alert, behind what was written: code 1 general, 4 shutting down, others as both ends agree. What the
-   * peer still sends is thrown away. Resolves when the peer has closed its end, or has had 30 s to do so.
+   * peer still sends is thrown away. Resolves when the peer has closed its end, or has had 30 s to do so since it took all of it.
    */
   alert(code: number, text = ''): Promise<void> {
-    checkInteger('code', code, 0, 0xffff)
     return new Promise((resolve, reject) => {
+      checkInteger('code', code, 0, 0xffff)
       if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
       this.#lastWords = { code, text }
       this.once('close', () => (this.errored ? reject(this.errored) : resolve()))
@@ -127,8 +128,9 @@ export class SecureSocket extends SocketFacts {
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       link.engine.end()
-      if (link.flush()) link.transport.end(callback)
-      else this.#whenWritable(error => (error ? callback(error) : link.transport.end(callback)))
+      const end = () => link.transport.end((error?: Error | null) => callback(error && cutShort(error)))
+      if (link.flush()) end()
+      else this.#whenWritable(error => (error ? callback(error) : end()))
     } catch (error) {
       callback(error as Error)
     }
@@ -139,14 +141,14 @@ export class SecureSocket extends SocketFacts {
     clearTimeout(this.#idle)
     clearTimeout(this.#inactivity)
     const failure = error && withCause(error, this.#link.transportError)
-    if (this.#lastWords) this.#link.farewell()
+    if (this.#givesUp) this.#link.farewell()
     else this.#link.destroy()
     this.#waitingWrite?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
     callback(failure)
   }
 
   /** False: the stream’s buffer is full, or nothing more will come. */
-  #onEvent(event: Exclude<EngineEvent, 'idle'>): boolean {
+  #onEvent(event: LinkEvent): boolean {
     switch (event) {
       case 'data':
       case 'message':
@@ -204,6 +206,7 @@ export class SecureSocket extends SocketFacts {
   }
 
   #whenWritable(callback: Callback): void {
+    if (this.#link.transport.destroyed) return callback(cutShort(this.#link.transportError))
     this.#waitingWrite = callback
     this.#link.whenWritable(() => {
       this.#waitingWrite = undefined
@@ -214,7 +217,7 @@ export class SecureSocket extends SocketFacts {
   /** Sends an alert, and closes when the peer has. */
   #leave({ code, text }: Alert, callback: Callback): void {
     this.#link.engine.alert(code, text)
-    this.#link.farewell(() => {
+    this.#link.farewell(true, () => {
       callback()
       this.destroy()
     })
@@ -224,6 +227,14 @@ export class SecureSocket extends SocketFacts {
   #failOnceRead(error: Error): void {
     this.#failure ??= withCause(error, this.#link.transportError)
     if (this.readableLength === 0 || this.#waitingWrite) this.destroy(this.#failure)
+    // Else `_read` finds it: an empty push makes the stream ask again.
+    else this.push(NOTHING)
+  }
+
+  /** What was received is read on; but where nothing is to be read, or a write waits, nothing else would tell. */
+  #onClosed(): void {
+    if (this.#failure || this.writableFinished) return
+    if (this.#waitingWrite || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
   }
 
   #sendKeepAlive(): void {
@@ -237,12 +248,15 @@ export class SecureSocket extends SocketFacts {
 
   /** The peer has been silent for too long: it is told so, in case it still listens. */
   #giveUp(): void {
-    if (this.destroyed || this.#failure) return
+    if (this.destroyed) return
+    if (this.#failure) return void this.destroy(this.#failure)
+    // Where this end does not read, it cannot tell.
+    if (this.#link.stopped) return void this.#idle?.refresh()
     const { engine } = this.#link
     // With bytes that do not go out, there is no way to tell it.
     if (!engine.writeEnded && engine.sendWindow().length === 0) {
-      this.#lastWords = { code: ALERT_IDLE_TIMEOUT, text: 'idle timeout' }
-      engine.alert(this.#lastWords.code, this.#lastWords.text)
+      engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
+      this.#givesUp = true
     }
     this.destroy(new ChannelError('LINK_TIMEOUT', 'the peer was silent for longer than idleTimeout'))
   }
@@ -285,6 +299,11 @@ function alertError(alert: Alert = { code: 0, text: '' }): ChannelError {
     return new ChannelError('PEER_NOT_AUTHORIZED', `the server does not serve this client’s key${said}`, { alert })
   }
   return new ChannelError('PEER_ALERT', `the peer ended its direction with alert ${alert.code}${said}`, { alert })
+}
+
+/** What a write fails with when the connection has closed under it. */
+function cutShort(cause?: Error): ChannelError {
+  return new ChannelError('LINK_TRUNCATED', 'the connection closed before all that was written had gone out', { cause })
 }
 
 const NOTHING = new Uint8Array()
