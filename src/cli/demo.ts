@@ -1,0 +1,230 @@
+import { fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createReadStream, statSync } from 'node:fs'
+import net from 'node:net'
+import { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, styleText } from 'node:util'
+import { dump } from '../inspect/index.js'
+import { connect, encodePublicKey, generateKeyPair, parseAddress, type SecureSocket } from '../node/index.js'
+import {
+  CHALLENGE_1_BYTES,
+  CHALLENGE_2_BYTES,
+  HELLO_1_BYTES,
+  HELLO_2_BYTES,
+  RESPONSE_BYTES,
+  STREAM_HEADER_BYTES,
+} from '../wire/layout.js'
+import { Failure } from './failure.js'
+import { Tap } from './tap.js'
+
+export const demoHelp = `usage: nopki demo [FILE|-] [--protocol 1|2] [--no-color]
+
+Starts a server in a process of its own, with a fresh key, and connects to it over loopback. Prints who each end is and
+the handshake's bytes, sends FILE (this package's README by default, - for standard input) there and back, compares the
+two, and prints how fast that was.
+
+  --protocol 1|2   the protocol's version (default 2; docs/protocol.md says what version 1 lacks)
+  --no-color       no colour, even on a terminal
+
+examples:
+  nopki demo
+  nopki demo --protocol 1 ./a-large-file
+  tar c . | nopki demo -`
+
+const README = fileURLToPath(new URL('../../../README.md', import.meta.url))
+const KEPT_BYTES = 4096
+const STREAMING_MS = 1000
+
+/** `nopki demo`: two processes, real sockets, fresh keys. */
+export async function demo(args: string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { protocol: { type: 'string', default: '2' }, 'no-color': { type: 'boolean', default: false } },
+  })
+  if (positionals.length > 1) throw Failure.usage('more than one file was given', 'nopki demo takes one FILE, or -')
+  if (values.protocol !== '1' && values.protocol !== '2') {
+    throw Failure.usage(`--protocol is ${values.protocol}`, 'there are versions 1 and 2')
+  }
+  const version = values.protocol === '1' ? 1 : 2
+  const report = new Report(!values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true)
+  const source = openSource(positionals[0])
+
+  const server = fork(new URL('demo-server.js', import.meta.url))
+  try {
+    const gone = once(server, 'exit').then(() => {
+      throw new Failure('the server process ended before the demo did')
+    })
+    gone.catch(() => {})
+    const [{ address }] = (await Promise.race([once(server, 'message'), gone])) as [{ address: string }]
+    const { host, port, serverKey } = parseAddress(address)
+    const keyPair = generateKeyPair()
+    const plain = net.connect({ host, port, allowHalfOpen: true, noDelay: true })
+    await once(plain, 'connect')
+    const tap = new Tap(plain, KEPT_BYTES)
+    const seen = once(server, 'message') as Promise<[{ client: string }]>
+    const socket = await connect({ stream: tap, keyPair, serverKey, version, allowHalfOpen: true })
+    const [{ client }] = await seen
+
+    report.heading('Two processes, and a key each')
+    report.row('server', `process ${server.pid}, ${address}`)
+    report.row('client', `process ${process.pid}, ${encodePublicKey(keyPair.publicKey)}`)
+    report.row('it knows', `the server by the key it proved: ${encodePublicKey(socket.remotePublicKey)}`)
+    report.row('server knows', `the client by the key it proved: ${client}`)
+    report.row(
+      'session',
+      socket.handshakeHash
+        ? `${Buffer.from(socket.handshakeHash).toString('hex')} (handshake hash)`
+        : 'version 1 has no name for it',
+    )
+
+    const echoed = await roundTrip(socket, source.open())
+    report.handshake(version, tap)
+    report.heading('A file there and back')
+    report.row('file', source.name)
+    report.row('sent', `${echoed.sent.bytes} bytes, SHA-256 ${echoed.sent.sha256}`)
+    report.row('came back', `${echoed.received.bytes} bytes, SHA-256 ${echoed.received.sha256}`)
+    if (echoed.sent.sha256 !== echoed.received.sha256) throw new Failure('what came back is not what was sent')
+    report.row('the same', `yes, in ${echoed.milliseconds.toFixed(1)} ms`)
+
+    const bulk = await roundTrip(await connect(address, { keyPair, version, allowHalfOpen: true }), zeros(STREAMING_MS))
+    const rate = bulk.sent.bytes / 1000 / bulk.milliseconds
+    report.row(
+      'streaming',
+      `${(bulk.sent.bytes / 1e6).toFixed(0)} MB for a second, both ways at once: ${rate.toFixed(0)} MB/s each way`,
+    )
+    report.code()
+  } finally {
+    if (server.connected) {
+      server.disconnect()
+      await once(server, 'exit')
+    }
+  }
+}
+
+interface Counted {
+  bytes: number
+  sha256: string
+}
+
+/** Sends all of a stream, ends this direction, and takes what comes back until the other ends too. */
+async function roundTrip(socket: SecureSocket, source: Readable) {
+  const started = performance.now()
+  const sending = (async () => {
+    const counted = counter()
+    for await (const chunk of source) {
+      counted.add(chunk)
+      if (!socket.write(chunk)) await once(socket, 'drain')
+    }
+    socket.end()
+    return counted.result()
+  })()
+  const back = counter()
+  const receiving = (async () => {
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) back.add(chunk)
+    return back.result()
+  })()
+  const [sent, received] = await Promise.all([sending, receiving])
+  return { sent, received, milliseconds: performance.now() - started }
+}
+
+function counter() {
+  const hash = createHash('sha256')
+  let bytes = 0
+  return {
+    add(chunk: Uint8Array) {
+      bytes += chunk.length
+      hash.update(chunk)
+    },
+    result: (): Counted => ({ bytes, sha256: hash.digest('hex') }),
+  }
+}
+
+/** Streams for a while, for the rate; hashed like any file. */
+function zeros(milliseconds: number): Readable {
+  const until = performance.now() + milliseconds
+  const chunk = Buffer.alloc(64 * 1024)
+  return Readable.from(
+    (function* () {
+      while (performance.now() < until) yield chunk
+    })(),
+  )
+}
+
+function openSource(name: string = README): { name: string; open(): Readable } {
+  if (name === '-') return { name: 'standard input', open: () => process.stdin }
+  const found = statSync(name, { throwIfNoEntry: false })
+  if (!found) throw new Failure(`there is no file ${name}`, 'give a path that exists, or - for standard input')
+  if (found.isDirectory())
+    throw new Failure(`${name} is a directory`, 'give a file, or tar it: tar c DIR | nopki demo -')
+  return { name, open: () => createReadStream(name) }
+}
+
+/** What the demo prints. */
+class Report {
+  #color: boolean
+
+  constructor(color: boolean) {
+    this.#color = color
+  }
+
+  heading(text: string): void {
+    this.#print(`\n${this.#style('bold', text)}\n`)
+  }
+
+  row(label: string, text: string): void {
+    this.#print(`  ${this.#style('cyan', label.padEnd(13))} ${text}\n`)
+  }
+
+  /** The handshake's messages and the first record, out of the bytes that crossed the socket. */
+  handshake(version: 1 | 2, { sent, received }: Tap): void {
+    const hello = version === 1 ? HELLO_1_BYTES : HELLO_2_BYTES
+    const challenge = version === 1 ? CHALLENGE_1_BYTES : CHALLENGE_2_BYTES
+    const header = version === 1 ? STREAM_HEADER_BYTES : 0
+    const response = hello + RESPONSE_BYTES
+    this.#message('hello', 'client to server', version === 1 ? 'hello1' : 'hello2', sent.subarray(0, hello))
+    this.#message(
+      'challenge',
+      'server to client',
+      version === 1 ? 'challenge1' : 'challenge2',
+      received.subarray(0, challenge),
+    )
+    this.#message('response', 'client to server', 'response', sent.subarray(hello, response))
+    if (header) this.#message('stream header', 'client to server', 'header', sent.subarray(response, response + header))
+    const record = sent.subarray(response + header)
+    const length = record.length < 2 ? 0 : record.readUInt16LE(0)
+    this.#message('first record', 'client to server', version === 1 ? 'record1' : 'record2', record.subarray(0, length))
+  }
+
+  code(): void {
+    this.heading('The same in ten lines')
+    this.#print(CODE)
+  }
+
+  #message(name: string, way: string, kind: Parameters<typeof dump>[0], bytes: Uint8Array): void {
+    this.heading(`${name}, ${way}`)
+    this.#print(dump(kind, bytes, { color: this.#color, width: 100 }))
+  }
+
+  #style(style: 'bold' | 'cyan', text: string): string {
+    return this.#color ? styleText(style, text) : text
+  }
+
+  #print(text: string): void {
+    process.stdout.write(text)
+  }
+}
+
+const CODE = `  import { connect, createServer, generateKeyPair } from 'nopki'
+
+  const serverKeys = generateKeyPair()
+  const server = createServer({ keyPair: serverKeys }, socket => socket.pipe(socket))
+  server.listen(4433, '127.0.0.1', async () => {
+    const socket = await connect({ host: '127.0.0.1', port: 4433, serverKey: serverKeys.publicKey })
+    socket.end('hello over a channel\\n')
+    for await (const chunk of socket) process.stdout.write(chunk)
+    server.close()
+  })
+`

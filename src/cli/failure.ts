@@ -1,0 +1,29 @@
+import { ChannelError } from '../errors.js'
+
+/** What a command fails with: an error line, a hint line, an exit code. */
+export class Failure extends Error {
+  readonly hint: string
+  readonly exitCode: 1 | 2
+
+  constructor(message: string, hint = '', exitCode: 1 | 2 = 1) {
+    super(message)
+    this.hint = hint
+    this.exitCode = exitCode
+  }
+
+  static usage(message: string, hint: string): Failure {
+    return new Failure(message, hint, 2)
+  }
+
+  /** Whatever was thrown, as a failure to be shown. */
+  static of(error: unknown): Failure {
+    if (error instanceof Failure) return error
+    if (error instanceof ChannelError) {
+      const [reason, ...next] = error.message.split('; ')
+      return new Failure(reason ?? error.message, next.join('; '))
+    }
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code?.startsWith('ERR_PARSE_ARGS')) return Failure.usage(message, 'add --help to see what the command takes')
+    return new Failure(message)
+  }
+}
