@@ -30,12 +30,6 @@ for (const [index, code] of blocks.entries()) {
   })
 }
 
-test('the demo’s ten lines are the README’s', () => {
-  const demo = readFileSync(new URL('src/cli/demo.ts', ROOT), 'utf8')
-  for (const line of (blocks[0] ?? '').trim().split('\n'))
-    assert.ok(demo.includes(line.replaceAll('\\n', '\\\\n')), line)
-})
-
 test('what the README links to is there', () => {
   for (const [, target = ''] of readme.matchAll(/\]\((?!https?:)([^)#]+)/g)) {
     assert.ok(readFileSync(new URL(target, ROOT)).length > 0, target)

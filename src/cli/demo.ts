@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream, readFileSync, statSync } from 'node:fs'
 import net from 'node:net'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -162,6 +162,12 @@ function openSource(name: string = README): { name: string; open(): Readable } {
   return { name, open: () => createReadStream(name) }
 }
 
+/** The README's first block of code. */
+function readmeCode(): string {
+  const code = readFileSync(README, 'utf8').match(/```js\n(.*?)```/s)?.[1] ?? ''
+  return code.replace(/^(?=.)/gm, '  ')
+}
+
 /** What the demo prints. */
 class Report {
   #color: boolean
@@ -200,7 +206,7 @@ class Report {
 
   code(): void {
     this.heading('The same in ten lines')
-    this.#print(CODE)
+    this.#print(readmeCode())
   }
 
   #message(name: string, way: string, kind: Parameters<typeof dump>[0], bytes: Uint8Array): void {
@@ -216,15 +222,3 @@ class Report {
     process.stdout.write(text)
   }
 }
-
-const CODE = `  import { connect, createServer, generateKeyPair } from 'nopki'
-
-  const serverKeys = generateKeyPair()
-  const server = createServer({ keyPair: serverKeys }, socket => socket.pipe(socket))
-  server.listen(4433, '127.0.0.1', async () => {
-    const socket = await connect({ host: '127.0.0.1', port: 4433, serverKey: serverKeys.publicKey })
-    socket.end('hello over a channel\\n')
-    for await (const chunk of socket) process.stdout.write(chunk)
-    server.close()
-  })
-`
