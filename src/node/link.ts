@@ -2,6 +2,7 @@ import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
+import { readShared } from './onread.js'
 import { PacedSender } from './paced.js'
 
 /** What the present owner of a link does with what its engine reports. */
@@ -34,6 +35,8 @@ export class Link {
   #left = false
   /** Nothing that wraps the socket keeps hold of what was written. */
   #plainSocket: boolean
+  /** The transport reads into shared memory, and buffers nothing itself. */
+  #shared: boolean
   #paced: PacedSender | undefined
   #waiting: (() => void) | undefined
 
@@ -44,7 +47,8 @@ export class Link {
     this.#plainSocket = transport.constructor === net.Socket
     // A FIN ends one direction: the other goes on until its own authenticated end.
     transport.allowHalfOpen = true
-    transport.on('data', this.#onData)
+    this.#shared = readShared(transport, this.#onShared)
+    if (!this.#shared) transport.on('data', this.#onData)
     transport.on('end', this.#onEnd)
     transport.on('drain', this.#onDrain)
     transport.on('error', this.#onTransportError)
@@ -78,7 +82,7 @@ export class Link {
         if (!this.#chunk) break
       }
       if (this.#left) return
-      if (this.#stopped) this.transport.pause()
+      if (this.#stopped && this.#holdsEnough) this.transport.pause()
       else this.transport.resume()
     } catch (error) {
       if (this.#left) return
@@ -190,6 +194,12 @@ export class Link {
     }
   }
 
+  /** A link that has stopped reads on a little, as a stream does whose buffer has room: it notices a peer that is gone. */
+  get #holdsEnough(): boolean {
+    const held = this.#chunk ? this.#chunk.length - this.#offset : 0
+    return !this.#shared || held >= this.transport.readableHighWaterMark
+  }
+
   #sendRest(done: () => void): void {
     if (this.#paced) return this.#paced.finish(done)
     const rest = this.engine.take()
@@ -203,6 +213,15 @@ export class Link {
     this.#offset = 0
     this.#handler.onReceived?.()
     this.#work()
+  }
+
+  /** What is not taken at once has to be kept elsewhere: the next read, of any socket, comes into the same memory. */
+  #onShared = (bytes: Uint8Array): void => {
+    if (this.#left) return
+    this.#onData(bytes)
+    if (!this.#chunk) return
+    this.#chunk = Buffer.from(this.#chunk.subarray(this.#offset))
+    this.#offset = 0
   }
 
   #onEnd = (): void => {

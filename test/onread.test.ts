@@ -1,0 +1,75 @@
+// Sockets that read into one shared buffer: which ones do, and that none overwrites what another has not taken yet.
+
+import net from 'node:net'
+import { PassThrough } from 'node:stream'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readShared } from '../src/node/onread.js'
+import {
+  cleanUpAfter,
+  dial,
+  guarded,
+  hashOf,
+  next,
+  plainPair,
+  readAll,
+  serve,
+  someBytes,
+  track,
+  until,
+} from './support/sockets.js'
+
+cleanUpAfter(test)
+
+const nobody = () => assert.unreachable('nothing was sent')
+
+// Where this fails, Node has changed inside: channels still work, through the 'data' event, but slower.
+guarded(test, 'sockets that connect, and sockets that a server accepts, read into the shared buffer', async () => {
+  const [near, far] = await plainPair()
+  const heard: string[] = []
+  for (const socket of [near, far]) {
+    assert.ok(readShared(socket, bytes => heard.push(Buffer.from(bytes).toString())))
+    socket.resume()
+  }
+  near.write('to the server')
+  await until(() => heard.length === 1)
+  far.write('to the client')
+  await until(() => heard.length === 2)
+  assert.equal(heard, ['to the server', 'to the client'])
+  const ended = next(far, 'end')
+  near.end()
+  await ended
+})
+
+guarded(test, 'what is no plain socket, or is read already, keeps its data event', async () => {
+  const [near, far] = await plainPair()
+  assert.not(readShared(new PassThrough(), nobody))
+  class Wrapped extends net.Socket {}
+  assert.not(readShared(track(new Wrapped()), nobody))
+  assert.not(readShared(track(new net.Socket()), nobody), 'one that is not connected')
+  near.on('data', nobody)
+  assert.not(readShared(near, nobody), 'somebody listens')
+  near.write('early')
+  await until(() => far.readableLength > 0)
+  assert.not(readShared(far, nobody), 'bytes wait in its buffer')
+  assert.is(String(far.read()), 'early')
+})
+
+guarded(test, 'what waits on a connection that is not read stays as it came, while others read', async () => {
+  const { server, port } = await serve()
+  const data = someBytes(3 * 1024 * 1024)
+  const stalled = await dial(port)
+  const [first] = await next(server, 'secureConnection')
+  stalled.end(data)
+  await until(() => first.readableLength > 0)
+  for (let round = 0; round < 3; round++) {
+    const accepted = next(server, 'secureConnection')
+    const busy = await dial(port)
+    const [second] = await accepted
+    busy.end(data.subarray(round))
+    assert.is(hashOf(await readAll(second)), hashOf(data.subarray(round)))
+  }
+  assert.is(hashOf(await readAll(first)), hashOf(data))
+})
+
+test.run()
