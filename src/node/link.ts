@@ -104,8 +104,21 @@ export class Link {
       this.#handler.onSent?.()
       return this.#paced.send()
     }
+    const held = engine.takeHeld()
+    if (held.length > 0) {
+      transport.cork()
+      for (const piece of held) transport.write(piece)
+    }
+    const more = this.#flushWindow()
+    if (held.length > 0) transport.uncork()
+    return more && !transport.writableNeedDrain
+  }
+
+  /** Copies what waits in linear memory to the transport. */
+  #flushWindow(): boolean {
+    const { engine, transport } = this
     const window = engine.sendWindow()
-    if (window.length === 0) return !transport.writableNeedDrain
+    if (window.length === 0) return true
     // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
     const pooled = this.#plainSocket && window.length >= POOLED_BYTES
     const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
