@@ -5,6 +5,8 @@ import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
 import { Engine } from '../src/engine/index.js'
 import { nodeCipher } from '../src/node/cipher.js'
+import { nativeCipher, works } from '../src/node/native.js'
+import { sodiumCipher } from '../src/node/sodium.js'
 import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
 import { cleanUpAfter, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
 
@@ -65,6 +67,39 @@ test('what the host opened is a window of its own, between what the core opened,
   assert.is(server.alertReceived?.text.length, 2000, 'an alert that the host opened')
   client.close()
   server.close()
+})
+
+test('each of the platform’s builds is checked before it is used, and opens what the other sealed', () => {
+  const ciphers = [nodeCipher(), sodiumCipher()]
+  for (const cipher of ciphers) {
+    assert.ok(cipher && works(cipher))
+    assert.not(works({ ...cipher, seal: (...all) => [...cipher.seal(...all), new Uint8Array(1)] }))
+    assert.not(works({ ...cipher, seal: () => [] }))
+  }
+  assert.is(nativeCipher()?.name, 'node:crypto', 'the faster one')
+  const [first, second] = ciphers.map(cipher => new Core(wasm, undefined, cipher && { ...cipher, from: 1 })) as [
+    Core,
+    Core,
+  ]
+  for (const [one, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const client = Engine.client(one, { keyPair: keys, serverKey: otherKeys.publicKey })
+    const server = Engine.server(other, { keyPair: otherKeys })
+    handshake({ client, server })
+    const data = someBytes(50_000)
+    client.write(data)
+    const wire = client.take()
+    assert.is(hear(server, wire.subarray(0, 40_000)).data.length, 0)
+    assert.is(hashOf(hear(server, wire.subarray(40_000)).data), hashOf(data))
+    server.write(data)
+    const changed = server.take()
+    changed[20_000] = (changed[20_000] ?? 0) ^ 1
+    throws(() => hear(client, changed), 'PEER_BAD_RECORD')
+    client.close()
+    server.close()
+  }
 })
 
 test('padding, messages, control records and rekeying are the same by either kind', () => {
