@@ -163,7 +163,8 @@ export class Connection {
       return chunk ?? new Uint8Array()
     } catch (error) {
       if (error instanceof CarrierFault) throw error.fault
-      this.#carrierError ??= error
+      // It tells more than a write that has failed behind it.
+      this.#carrierError = error
       if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
       return new Uint8Array()
     }

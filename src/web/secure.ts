@@ -54,6 +54,7 @@ export async function open(
     checkOptions(options)
     options.signal?.throwIfAborted()
     engine = await createEngine(options)
+    options.signal?.throwIfAborted()
     streams = await connect()
     options.signal?.throwIfAborted()
     checkStreams(streams)
