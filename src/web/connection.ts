@@ -17,6 +17,9 @@ export class Connection {
   readonly outgoing: Outgoing
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
+  /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
+  peer: Pick<Engine, 'remotePublicKey' | 'handshakeHash' | 'version'> | undefined
+  #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
   #options: ChannelOptions
@@ -65,8 +68,14 @@ export class Connection {
     return this.#closed.promise
   }
 
+  /** What the channel has failed with. */
+  get failure(): { error: unknown } | undefined {
+    return this.#failure
+  }
+
   /** The handshake is over, and the application gets the channel. */
   handOver(): void {
+    if (this.#phase !== 'handshake') return
     const { idleTimeout = 0, keepAlive = 0 } = this.#options
     this.#phase = 'open'
     this.#idle = this.#timer(idleTimeout, () => this.#giveUp())
@@ -205,6 +214,8 @@ export class Connection {
 
   #onConnected(): void {
     if (this.engine.role === 'server' && this.engine.version === 1) this.#link.hold()
+    const { remotePublicKey, handshakeHash, version } = this.engine
+    this.peer = { remotePublicKey, handshakeHash, version }
     this.#credit.begin()
     this.#flush()
     this.#connected.resolve()
@@ -324,6 +335,7 @@ export class Connection {
   /** Tells everyone who waits. */
   #settle(failure: { error: unknown }, discard: boolean, asked = false): void {
     const { error } = failure
+    this.#failure = failure
     this.#stopTimers()
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)

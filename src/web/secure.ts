@@ -95,7 +95,7 @@ async function authorize(connection: Connection, options: ServerOptions): Promis
   const gone = new AbortController()
   connection.failed.catch(error => gone.abort(error))
   const answer = await Promise.race([askAuthorize(options, connection.engine, gone.signal), connection.failed])
-  gone.signal.throwIfAborted()
+  if (connection.failure) throw connection.failure.error
   if (!(answer instanceof ChannelError)) return answer
   connection.refuse(ALERT_NOT_AUTHORIZED, answer)
   throw answer
