@@ -89,14 +89,14 @@ test('calls that come while it loads share one instance', async () => {
 })
 
 const FAULTS: Record<string, RegExp> = {
-  missing: /answered with status 404/,
-  fallback: /\(text\/html\) is not WebAssembly/,
-  wronglyTyped: /does not compile/,
-  short: /does not compile/,
-  shortUntyped: /does not compile/,
+  missing: /\/missing gave no WebAssembly: status 404; serve/,
+  fallback: /no module \(content-type text\/html\)/,
+  wronglyTyped: /wronglyTyped gave no WebAssembly: /,
+  short: /short gave no WebAssembly: /,
+  shortUntyped: /content-type text\/plain/,
   other: /is of version 0\.1\.9, and its JavaScript of 0\.1\.0; take both from the same release/,
   foreign: /is not one of this package/,
-  broken: /broke off/,
+  broken: /broken gave no WebAssembly: /,
 }
 
 test('what is not this channel.wasm is an error that says what it was, and the next call may load another', async () => {
@@ -110,7 +110,7 @@ test('what is not this channel.wasm is an error that says what it was, and the n
   for (const source of [new Uint8Array(), new Uint8Array(100), wasm.subarray(0, 5000), 7, {}]) {
     await rejects((await fresh()).ready(source as never), 'USE_NO_WASM')
   }
-  await rejects((await fresh()).ready('http://127.0.0.1:1/'), /could not be fetched/)
+  await rejects((await fresh()).ready('http://127.0.0.1:1/'), /no WebAssembly: fetch failed/)
   await rejects((await fresh()).ready('no url'), 'USE_NO_WASM')
 })
 

@@ -1,7 +1,7 @@
 import { checkInteger } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
+import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
-import { bytesOf } from './link.js'
 
 /**
  * One end of a connected channel, as a pair of Web Streams. Both ends have proved their keys.

@@ -26,7 +26,6 @@ export class Connection {
   /** `leaving`: the application is done with it; the peer has a while to read the last words. */
   #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #connected = withResolvers<void>()
-  #failed = withResolvers<never>()
   #closed = withResolvers<void>()
   /** Waits until the application has read. */
   #taken = new Gate()
@@ -49,18 +48,13 @@ export class Connection {
     this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
     // Who waits for one of them gets the error; nobody has to wait for all.
-    for (const { promise } of [this.#connected, this.#failed, this.#closed]) promise.catch(() => {})
+    for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
     this.#run()
   }
 
   /** Resolves when the peer has proved its key; rejects where the channel fails before. */
   get connected(): Promise<void> {
     return this.#connected.promise
-  }
-
-  /** Rejects where the channel fails. Never resolves. */
-  get failed(): Promise<never> {
-    return this.#failed.promise
   }
 
   /** Resolves when both directions have come to their ends; rejects where the channel fails. */
@@ -340,10 +334,7 @@ export class Connection {
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)
     this.#connected.reject(error)
-    if (!asked) {
-      this.#failed.reject(error)
-      this.#closed.reject(error)
-    }
+    if (!asked) this.#closed.reject(error)
     this.onFailure(error)
     this.#taken.open()
   }
