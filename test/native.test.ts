@@ -3,6 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
+import { recordsBy } from '../src/core/records.js'
 import { Engine } from '../src/engine/index.js'
 import { nodeCipher } from '../src/node/cipher.js'
 import { nativeCipher, works } from '../src/node/native.js'
@@ -50,7 +51,7 @@ guarded(test, 'one connection mixes both kinds, in both directions, whatever the
 })
 
 test('what the host opened is a window of its own, between what the core opened, and can be read in parts', () => {
-  const core = new Core(wasm, undefined, nodeCipher(1000))
+  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1000)))
   const client = Engine.client(core, { keyPair: keys, serverKey: otherKeys.publicKey })
   const server = Engine.server(core, { keyPair: otherKeys })
   handshake({ client, server })
@@ -77,10 +78,9 @@ test('each of the platform’s builds is checked before it is used, and opens wh
     assert.not(works({ ...cipher, seal: () => [] }))
   }
   assert.is(nativeCipher()?.name, 'node:crypto', 'the faster one')
-  const [first, second] = ciphers.map(cipher => new Core(wasm, undefined, cipher && { ...cipher, from: 1 })) as [
-    Core,
-    Core,
-  ]
+  const [first, second] = ciphers.map(
+    cipher => new Core(wasm, undefined, recordsBy(cipher && { ...cipher, from: 1 })),
+  ) as [Core, Core]
   for (const [one, other] of [
     [first, second],
     [second, first],
@@ -103,7 +103,7 @@ test('each of the platform’s builds is checked before it is used, and opens wh
 })
 
 test('padding, messages, control records and rekeying are the same by either kind', () => {
-  const core = new Core(wasm, undefined, nodeCipher(1))
+  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1)))
   for (const padding of ['none', 'full', { block: 1000 }] as const) {
     const { client, server } = connectedPair(2, { core, padding, rekeyAfter: 40_000 })
     const message = someBytes(30_000)

@@ -1,4 +1,5 @@
 import { Core } from '../core/core.js'
+import { recordsBy } from '../core/records.js'
 import { nativeCipher } from './native.js'
 import { findWasm } from './wasm.js'
 
@@ -9,6 +10,6 @@ let shared: Core | undefined
  * none of them uses the platform's own ciphers. @throws ChannelError USE_NO_WASM
  */
 export function nodeCore(): Core {
-  shared ??= new Core(findWasm(), undefined, process.env.NOPKI_NATIVE === '0' ? undefined : nativeCipher())
+  shared ??= new Core(findWasm(), undefined, recordsBy(process.env.NOPKI_NATIVE === '0' ? undefined : nativeCipher()))
   return shared
 }
