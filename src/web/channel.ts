@@ -3,6 +3,9 @@ import { ChannelError } from '../errors.js'
 import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
 
+/** Bytes of any kind: TypeScript’s own BufferSource leaves out a plain Uint8Array, whose buffer might be shared. */
+export type Bytes = ArrayBuffer | ArrayBufferView
+
 /**
  * One end of a connected channel, as a pair of Web Streams. Both ends have proved their keys.
  *
@@ -14,7 +17,7 @@ export class SecureChannel {
   /** What the peer sends: a byte stream, where the runtime has them. Message ends are not seen here. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>
   /** Takes bytes. It is ready as long as the peer, or what carries the channel, takes more. */
-  readonly writable: WritableStream<BufferSource>
+  readonly writable: WritableStream<Bytes>
   /** The peer’s long-term public key, 32 bytes, proved. */
   readonly remotePublicKey: Uint8Array
   readonly version: 1 | 2
@@ -52,7 +55,7 @@ export class SecureChannel {
    * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
    * @throws ChannelError USE_CLOSED behind an end, USE_BAD_OPTION; what the channel failed with
    */
-  async send(message: BufferSource): Promise<void> {
+  async send(message: Bytes): Promise<void> {
     await this.#connection.outgoing.write(bytesOf(message), true)
   }
 
@@ -131,7 +134,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
   }
 }
 
-function openWritable(connection: Connection): WritableStream<BufferSource> {
+function openWritable(connection: Connection): WritableStream<Bytes> {
   return new WritableStream(
     {
       start(controller) {
