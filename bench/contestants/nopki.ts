@@ -1,0 +1,34 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { nodeCore } from '../../src/node/core.js'
+import { connect, createServer, generateKeyPair, type KeyPair } from '../../src/node/index.js'
+import { type Contestant, HOST, type Pipe } from './contestant.js'
+
+interface Keys {
+  server: KeyPair
+  client: KeyPair
+}
+
+/** @param options what sets one variant apart, for both ends */
+export function nopki(options: object): Contestant {
+  return {
+    async makeKeys() {
+      return { server: generateKeyPair(), client: generateKeyPair() }
+    },
+
+    async listen(keys, accept) {
+      const { server: keyPair, client } = keys as Keys
+      const authorize = (peer: { publicKey: Uint8Array }) => Buffer.compare(peer.publicKey, client.publicKey) === 0
+      const server = createServer({ keyPair, authorize, ...options }, socket => accept(socket as Pipe))
+      await once(server.listen(0, HOST), 'listening')
+      return (server.address() as AddressInfo).port
+    },
+
+    async connect(keys, port) {
+      const { server, client } = keys as Keys
+      return (await connect({ host: HOST, port, serverKey: server.publicKey, keyPair: client, ...options })) as Pipe
+    },
+
+    coreBytes: () => nodeCore().bytesInUse,
+  }
+}

@@ -1,0 +1,76 @@
+import { End } from '../ends/asks.js'
+import type { Memory } from '../ends/server.js'
+import { openEach } from './handshakes.js'
+import type { Context, Measure } from './measure.js'
+import { allClosed } from './memory.js'
+
+/**
+ * Connections each opened, used for one message, and closed: the wasm core's own account of memory in use in the server's and in
+ * the client's process, before and after, in bytes. Contestants that keep no account have no row.
+ */
+export const churn: Measure = {
+  name: 'churn',
+  cases: ({ churn: value }) => (value ? [{ name: `${value}`, value }] : []),
+
+  async run(context, [at]) {
+    for (const name of at ? context.keys.keys() : []) await openAndClose(context, name, at!.name, at!.value)
+  },
+
+  async prepare(setting) {
+    const use = (count: number) =>
+      openEach(setting, count, AT_ONCE, async caller => {
+        await caller.echo(MESSAGE, 1)
+        caller.close()
+      })
+    // The first ones fill the pools.
+    await use(Math.min(setting.at.value, AT_ONCE))
+    return {
+      async run() {
+        const started = performance.now()
+        await use(setting.at.value)
+        return { seconds: (performance.now() - started) / 1000 }
+      },
+      release() {},
+    }
+  },
+}
+
+async function openAndClose(
+  { keys: all, scale, results, say }: Context,
+  name: string,
+  at: string,
+  value: number,
+): Promise<void> {
+  const keys = all.get(name)
+  const server = await End.start('server', name, ['--expose-gc'])
+  const client = await End.start('client', name)
+  try {
+    if ((await server.ask<Memory>('memory')).core === undefined) return
+    const port = await server.ask<number>('listen', keys)
+    const core = async () => {
+      await allClosed(server)
+      return { server: (await server.ask<Memory>('memory')).core ?? 0, client: await client.ask<number>('core') }
+    }
+    await client.ask('prepare', { measure: 'churn', keys, port, scale, at: { name: at, value } })
+    const before = await core()
+    const { seconds } = await client.ask<{ seconds: number }>('run')
+    const after = await core()
+    const sample = {
+      serverBefore: before.server,
+      serverAfter: after.server,
+      clientBefore: before.client,
+      clientAfter: after.client,
+      seconds,
+    }
+    results.rows.push({ measure: 'churn', case: at, contestant: name, samples: [sample] })
+  } catch (error) {
+    results.leftOut[`churn/${at}: ${name}`] = (error as Error).message
+  } finally {
+    await client.stop()
+    await server.stop()
+  }
+  say(`churn: ${name}`)
+}
+
+const MESSAGE = 64
+const AT_ONCE = 64
