@@ -12,7 +12,7 @@ import { SCALES, type Scale } from './scale.js'
 
 const HELP = `usage: npm run bench -- [options]
 
-Measures the channel and its rivals, and prints tables. What the rivals stand on is installed first, into build/bench.
+Measures the channel and its rivals, and prints tables. What the rivals stand on is installed first, into build/bench/contestants.
 
   --only NAME        one measure, or one case of it: ${MEASURES.map(it => it.name).join(', ')};
                      or for example bulk/64KiB. May be given again

@@ -1,11 +1,11 @@
-import { EventEmitter } from 'node:events'
 import { type MessageStream, noise, type Secured } from '@chainsafe/libp2p-noise'
 import { generateKeyPair, type PrivateKey, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { defaultLogger } from '@libp2p/logger'
 import { type PeerId, peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
-import { type Contestant, HOST, type Pipe } from './contestant.js'
+import { AdaptedPipe } from './adapted.js'
+import { type Contestant, HOST } from './contestant.js'
 
 /** Ed25519 identities, as libp2p writes them. */
 interface Keys {
@@ -28,7 +28,7 @@ const libp2pNoise: Contestant = {
     }
     const listener = tcp(TIMEOUTS)(components(own)).createListener({ upgrader: { upgradeInbound } })
     await listener.listen(multiaddr(`/ip4/${HOST}/tcp/0`))
-    return listener.getAddrs()[0]!.toOptions().port
+    return Number(listener.getAddrs()[0]!.toString().split('/').at(-1))
   },
 
   async connect(keys, port) {
@@ -44,16 +44,18 @@ const libp2pNoise: Contestant = {
   },
 }
 
-class NoisePipe extends EventEmitter implements Pipe {
+class NoisePipe extends AdaptedPipe {
   #stream: MessageStream
 
   constructor({ connection }: Secured) {
     super()
     this.#stream = connection
-    connection.addEventListener('message', ({ data }) => {
-      if (data instanceof Uint8Array) this.emit('data', data)
-      else for (const chunk of data) this.emit('data', chunk)
-    })
+    this.whenHeard(() =>
+      connection.addEventListener('message', ({ data }) => {
+        if (data instanceof Uint8Array) this.emit('data', data)
+        else for (const chunk of data) this.emit('data', chunk)
+      }),
+    )
     connection.addEventListener('drain', () => this.emit('drain'))
     connection.addEventListener('close', () => this.emit('close'))
   }
@@ -76,6 +78,16 @@ function identities(keys: Keys, role: 'server' | 'client'): { own: PrivateKey; o
 
 function components(privateKey: PrivateKey) {
   return { privateKey, logger: defaultLogger(), upgrader: { getStreamMuxers: () => new Map() } }
+}
+
+// It takes this for granted, which came with Node 22.
+const promise = Promise as { withResolvers?: unknown }
+promise.withResolvers ??= () => {
+  let [resolve, reject]: unknown[] = []
+  const promise = new Promise((...both) => {
+    ;[resolve, reject] = both
+  })
+  return { promise, resolve, reject }
 }
 
 const PLAIN = { skipStreamMuxerNegotiation: true }

@@ -1,4 +1,4 @@
-// What the contestants use of packages that bench/package.json installs, and that bring no types or are not there at build time.
+// What the contestants use of packages that bench/contestants/package.json installs, and that bring no types or are not there at build time.
 
 declare module '@hyperswarm/secret-stream' {
   import type { EventEmitter } from 'node:events'
@@ -83,7 +83,7 @@ declare module '@libp2p/logger' {
 
 declare module '@multiformats/multiaddr' {
   export interface Multiaddr {
-    toOptions(): { port: number }
+    toString(): string
   }
   export function multiaddr(text: string): Multiaddr
 }

@@ -1,9 +1,10 @@
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import net from 'node:net'
 import sodium, { type SignKeys } from 'chloride'
 import pull, { type PullDuplex, type Read } from 'pull-stream'
 import secretHandshake from 'secret-handshake'
 import toPull from 'stream-to-pull-stream'
+import { AdaptedPipe } from './adapted.js'
 import { type Contestant, HOST, type Pipe } from './contestant.js'
 
 interface Keys {
@@ -55,7 +56,7 @@ function over(raw: net.Socket, secure: Secure): Promise<Pipe> {
 }
 
 /** A pull stream as a pipe: writes wait in a queue until they are asked for. */
-class PullPipe extends EventEmitter implements Pipe {
+class PullPipe extends AdaptedPipe {
   #raw: net.Socket
   #queue: Buffer[] = []
   #queued = 0
@@ -66,13 +67,13 @@ class PullPipe extends EventEmitter implements Pipe {
     super()
     this.#raw = raw
     pull((end, callback) => this.#give(end, callback), plain)
-    pull(
-      plain,
-      pull.drain(
+    this.whenHeard(() => {
+      const drain = pull.drain(
         chunk => void this.emit('data', chunk),
         () => this.emit('close'),
-      ),
-    )
+      )
+      pull(plain, drain)
+    })
   }
 
   write(chunk: Buffer): boolean {

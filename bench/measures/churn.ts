@@ -1,7 +1,7 @@
 import { End } from '../ends/asks.js'
 import type { Memory } from '../ends/server.js'
 import { openEach } from './handshakes.js'
-import type { Context, Measure } from './measure.js'
+import { attempt, type Case, type Context, type Measure } from './measure.js'
 import { allClosed } from './memory.js'
 
 /**
@@ -13,7 +13,10 @@ export const churn: Measure = {
   cases: ({ churn: value }) => (value ? [{ name: `${value}`, value }] : []),
 
   async run(context, [at]) {
-    for (const name of at ? context.keys.keys() : []) await openAndClose(context, name, at!.name, at!.value)
+    if (!at) return
+    for (const name of context.keys.keys()) {
+      await attempt(context, `churn/${at.name}: ${name}`, () => openAndClose(context, name, at))
+    }
   },
 
   async prepare(setting) {
@@ -35,12 +38,7 @@ export const churn: Measure = {
   },
 }
 
-async function openAndClose(
-  { keys: all, scale, results, say }: Context,
-  name: string,
-  at: string,
-  value: number,
-): Promise<void> {
+async function openAndClose({ keys: all, scale, results, say }: Context, name: string, at: Case): Promise<void> {
   const keys = all.get(name)
   const server = await End.start('server', name, ['--expose-gc'])
   const client = await End.start('client', name)
@@ -51,7 +49,7 @@ async function openAndClose(
       await allClosed(server)
       return { server: (await server.ask<Memory>('memory')).core ?? 0, client: await client.ask<number>('core') }
     }
-    await client.ask('prepare', { measure: 'churn', keys, port, scale, at: { name: at, value } })
+    await client.ask('prepare', { measure: 'churn', keys, port, scale, at })
     const before = await core()
     const { seconds } = await client.ask<{ seconds: number }>('run')
     const after = await core()
@@ -62,9 +60,7 @@ async function openAndClose(
       clientAfter: after.client,
       seconds,
     }
-    results.rows.push({ measure: 'churn', case: at, contestant: name, samples: [sample] })
-  } catch (error) {
-    results.leftOut[`churn/${at}: ${name}`] = (error as Error).message
+    results.rows.push({ measure: 'churn', case: at.name, contestant: name, samples: [sample] })
   } finally {
     await client.stop()
     await server.stop()

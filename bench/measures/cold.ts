@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { serialize } from 'node:v8'
 import { End } from '../ends/asks.js'
 import type { Sample } from '../results.js'
-import type { Context, Measure } from './measure.js'
+import { attempt, type Context, type Measure } from './measure.js'
 
 /**
  * A process that starts, imports the contestant, connects, and sends one byte, until the byte has come back: milliseconds since the
@@ -19,14 +19,18 @@ export const cold: Measure = {
     const servers = new Map<string, { end: End; port: number; samples: Sample[] }>()
     try {
       for (const [name, keys] of context.keys) {
-        const end = await End.start('server', name)
-        servers.set(name, { end, port: await end.ask<number>('listen', keys), samples: [] })
+        await attempt(context, `cold: ${name}`, async () => {
+          const end = await End.start('server', name)
+          servers.set(name, { end, port: await end.ask<number>('listen', keys), samples: [] })
+        })
       }
       // The first start finds nothing in the system's caches.
       for (let round = -1; round < at.value; round++) {
         for (const [name, { port, samples }] of servers) {
-          const sample = await start(context, name, port)
-          if (round >= 0) samples.push(sample)
+          await attempt(context, `cold: ${name}`, async () => {
+            const sample = await start(context, name, port)
+            if (round >= 0) samples.push(sample)
+          })
         }
       }
       for (const [contestant, { samples }] of servers) {

@@ -49,17 +49,23 @@ interface Runner {
 }
 
 /** Both processes of every contestant, for as long as `use` takes. */
-export async function withEnds(context: Context, use: (runners: Map<string, Runner>) => Promise<void>): Promise<void> {
+async function withEnds(
+  context: Context,
+  measure: string,
+  use: (runners: Map<string, Runner>) => Promise<void>,
+): Promise<void> {
   const ends: End[] = []
   const runners = new Map<string, Runner>()
   try {
     for (const [name, keys] of context.keys) {
-      const server = await End.start('server', name)
-      ends.push(server)
-      const port = await server.ask<number>('listen', keys)
-      const end = await End.start('client', name)
-      ends.push(end)
-      runners.set(name, { name, end, request: { keys, port, scale: context.scale } })
+      await attempt(context, `${measure}: ${name}`, async () => {
+        const server = await End.start('server', name)
+        ends.push(server)
+        const port = await server.ask<number>('listen', keys)
+        const end = await End.start('client', name)
+        ends.push(end)
+        runners.set(name, { name, end, request: { keys, port, scale: context.scale } })
+      })
     }
     await use(runners)
   } finally {
@@ -70,7 +76,7 @@ export async function withEnds(context: Context, use: (runners: Map<string, Runn
 /** Case by case, round by round: all contestants take turns, and each round begins with another, so that drift hits all alike. */
 export function interleaved(measure: string, alongside?: Alongside) {
   return (context: Context, cases: Case[]) =>
-    withEnds(context, async runners => {
+    withEnds(context, measure, async runners => {
       const others = (await alongside?.start(context)) ?? []
       try {
         for (const at of cases) {
@@ -89,30 +95,36 @@ export interface Alongside {
   where(at: Case): boolean
 }
 
+/** Who fails is left out, and the results say why; the others go on. */
+export async function attempt({ results, say }: Context, where: string, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch (error) {
+    results.leftOut[where] = (error as Error).message
+    say(`left out: ${where}: ${results.leftOut[where]}`)
+    return false
+  }
+}
+
 async function runCase(context: Context, measure: string, at: Case, runners: Runner[]): Promise<void> {
   const { results, scale } = context
   const samples = new Map<string, Sample[]>()
-  const attempt = async (runner: Runner, work: () => Promise<void>) => {
-    if (!samples.has(runner.name)) return
-    try {
-      await work()
-    } catch (error) {
-      samples.delete(runner.name)
-      results.leftOut[`${measure}/${at.name}: ${runner.name}`] = (error as Error).message
-      context.say(`${measure}/${at.name}: ${runner.name} left out: ${(error as Error).message}`)
-    }
+  const inTurn = async ({ name }: Runner, work: () => Promise<void>) => {
+    if (!samples.has(name)) return
+    if (!(await attempt(context, `${measure}/${at.name}: ${name}`, work))) samples.delete(name)
   }
   for (const runner of runners) {
     samples.set(runner.name, [])
-    await attempt(runner, () => runner.end.ask('prepare', { measure, at, ...runner.request }))
+    await inTurn(runner, () => runner.end.ask('prepare', { measure, at, ...runner.request }))
   }
   for (let round = 0; round < scale.rounds; round++) {
     for (let turn = 0; turn < runners.length; turn++) {
       const runner = runners[(round + turn) % runners.length]!
-      await attempt(runner, async () => void samples.get(runner.name)?.push(await runner.end.ask<Sample>('run')))
+      await inTurn(runner, async () => void samples.get(runner.name)?.push(await runner.end.ask<Sample>('run')))
     }
   }
-  for (const runner of runners) await attempt(runner, () => runner.end.ask('release'))
+  for (const runner of runners) await inTurn(runner, () => runner.end.ask('release'))
   for (const [contestant, its] of samples) results.rows.push({ measure, case: at.name, contestant, samples: its })
   context.say(`${measure}/${at.name}`)
 }

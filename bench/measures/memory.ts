@@ -3,7 +3,7 @@ import type { Caller } from '../ends/caller.js'
 import type { Memory } from '../ends/server.js'
 import type { Scale } from '../scale.js'
 import { openEach } from './handshakes.js'
-import type { Case, Context, Measure, Prepared } from './measure.js'
+import { attempt, type Case, type Context, type Measure, type Prepared } from './measure.js'
 
 /**
  * Resident memory of the server's process for each idle connection, after garbage collection: what it has grown by since just
@@ -20,7 +20,7 @@ export const memory: Measure = {
       for (const at of cases.filter(it => !possible.includes(it))) {
         context.results.leftOut[`memory/${at.name}: ${name}`] = `a process may open ${limit} files: raise ulimit -n`
       }
-      await ramp(context, name, possible)
+      await attempt(context, `memory: ${name}`, () => ramp(context, name, possible))
       context.say(`memory: ${name}`)
     }
   },
@@ -60,8 +60,6 @@ async function ramp({ keys: all, scale, results }: Context, name: string, cases:
       const core = now.core === undefined ? {} : { core: each(now.core, start.core ?? 0) }
       results.rows.push({ measure: 'memory', case: at.name, contestant: name, samples: [{ ...sample, ...core }] })
     }
-  } catch (error) {
-    results.leftOut[`memory: ${name}`] = (error as Error).message
   } finally {
     await client.stop()
     await server.stop()
