@@ -67,11 +67,11 @@ function install(): void {
 /** Who can take part, with fresh keys; who cannot is in the results, with the reason. */
 async function contextOf(names: string[]): Promise<Context> {
   const results = emptyResults()
-  const context: Context = { scale, keys: new Map(), results, say: text => console.error(text) }
+  const context: Context = { scale, contestants: new Map(), results, say: text => console.error(text) }
   for (const name of names) {
     try {
       const contestant = await loadContestant(name)
-      context.keys.set(name, await contestant.makeKeys())
+      context.contestants.set(name, { contestant, keys: await contestant.makeKeys() })
     } catch (error) {
       results.leftOut[name] = (error as Error).message.split('\n')[0]!
       context.say(`${name} left out: ${results.leftOut[name]}`)

@@ -1,7 +1,6 @@
-import { End } from '../ends/asks.js'
 import type { Memory } from '../ends/server.js'
 import { openEach } from './handshakes.js'
-import { attempt, type Case, type Context, type Measure } from './measure.js'
+import { attempt, type Case, type Context, type Measure, startEnds } from './measure.js'
 import { allClosed } from './memory.js'
 
 /**
@@ -14,7 +13,8 @@ export const churn: Measure = {
 
   async run(context, [at]) {
     if (!at) return
-    for (const name of context.keys.keys()) {
+    for (const [name, { contestant }] of context.contestants) {
+      if (!contestant.coreBytes) continue
       await attempt(context, `churn/${at.name}: ${name}`, () => openAndClose(context, name, at))
     }
   },
@@ -38,12 +38,10 @@ export const churn: Measure = {
   },
 }
 
-async function openAndClose({ keys: all, scale, results, say }: Context, name: string, at: Case): Promise<void> {
-  const keys = all.get(name)
-  const server = await End.start('server', name, ['--expose-gc'])
-  const client = await End.start('client', name)
+async function openAndClose({ contestants, scale, results, say }: Context, name: string, at: Case): Promise<void> {
+  const keys = contestants.get(name)?.keys
+  const [server, client] = await startEnds(name, ['--expose-gc'])
   try {
-    if ((await server.ask<Memory>('memory')).core === undefined) return
     const port = await server.ask<number>('listen', keys)
     const core = async () => {
       await allClosed(server)

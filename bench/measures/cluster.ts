@@ -18,7 +18,7 @@ export const cluster: Measure = {
   cases: ({ hashed: value }) => (value ? [{ name: 'workers', value }] : []),
 
   async run(context, [at]) {
-    if (!at || !context.keys.has(NATIVE)) return
+    if (!at || !context.contestants.has(NATIVE)) return
     const sizes = [1, Math.max(2, availableParallelism())]
     const clusters: { size: number; child: ChildProcess; address: string; samples: Sample[] }[] = []
     const loads: End[] = []

@@ -18,7 +18,7 @@ export const cold: Measure = {
     if (!at) return
     const servers = new Map<string, { end: End; port: number; samples: Sample[] }>()
     try {
-      for (const [name, keys] of context.keys) {
+      for (const [name, { keys }] of context.contestants) {
         await attempt(context, `cold: ${name}`, async () => {
           const end = await End.start('server', name)
           servers.set(name, { end, port: await end.ask<number>('listen', keys), samples: [] })
@@ -43,8 +43,8 @@ export const cold: Measure = {
   },
 }
 
-async function start({ keys }: Context, name: string, port: number): Promise<Sample> {
-  const args = [name, String(port), serialize(keys.get(name)).toString('base64')]
+async function start({ contestants }: Context, name: string, port: number): Promise<Sample> {
+  const args = [name, String(port), serialize(contestants.get(name)?.keys).toString('base64')]
   const started = performance.timeOrigin + performance.now()
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...args], { timeout: 60_000 })
   const { imported, done } = JSON.parse(stdout) as { imported: number; done: number }

@@ -22,7 +22,7 @@ export interface Measure {
 export interface Context {
   scale: Scale
   /** Who takes part, and with which keys. */
-  keys: Map<string, Keys>
+  contestants: Map<string, { contestant: Contestant; keys: Keys }>
   results: Results
   say(text: string): void
 }
@@ -57,13 +57,11 @@ async function withEnds(
   const ends: End[] = []
   const runners = new Map<string, Runner>()
   try {
-    for (const [name, keys] of context.keys) {
+    for (const [name, { keys }] of context.contestants) {
       await attempt(context, `${measure}: ${name}`, async () => {
-        const server = await End.start('server', name)
-        ends.push(server)
+        const [server, end] = await startEnds(name)
+        ends.push(server, end)
         const port = await server.ask<number>('listen', keys)
-        const end = await End.start('client', name)
-        ends.push(end)
         runners.set(name, { name, end, request: { keys, port, scale: context.scale } })
       })
     }
@@ -71,6 +69,11 @@ async function withEnds(
   } finally {
     for (const end of ends) await end.stop()
   }
+}
+
+/** The server’s and the client’s process of one contestant. */
+export async function startEnds(name: string, serverFlags: string[] = []): Promise<[End, End]> {
+  return Promise.all([End.start('server', name, serverFlags), End.start('client', name)])
 }
 
 /** Case by case, round by round: all contestants take turns, and each round begins with another, so that drift hits all alike. */

@@ -1,9 +1,9 @@
-import { End } from '../ends/asks.js'
+import type { End } from '../ends/asks.js'
 import type { Caller } from '../ends/caller.js'
 import type { Memory } from '../ends/server.js'
 import type { Scale } from '../scale.js'
 import { openEach } from './handshakes.js'
-import { attempt, type Case, type Context, type Measure, type Prepared } from './measure.js'
+import { attempt, type Case, type Context, type Measure, type Prepared, startEnds } from './measure.js'
 
 /**
  * Resident memory of the server's process for each idle connection, after garbage collection: what it has grown by since just
@@ -15,7 +15,7 @@ export const memory: Measure = {
 
   async run(context, cases) {
     const limit = openFiles()
-    for (const name of context.keys.keys()) {
+    for (const name of context.contestants.keys()) {
       const possible = cases.filter(({ value }) => value + SPARE_FILES < limit)
       for (const at of cases.filter(it => !possible.includes(it))) {
         context.results.leftOut[`memory/${at.name}: ${name}`] = `a process may open ${limit} files: raise ulimit -n`
@@ -41,10 +41,9 @@ function idleCases({ idle }: Scale): Case[] {
   return idle.map(value => ({ name: `${value}`, value }))
 }
 
-async function ramp({ keys: all, scale, results }: Context, name: string, cases: Case[]): Promise<void> {
-  const keys = all.get(name)
-  const server = await End.start('server', name, ['--expose-gc'])
-  const client = await End.start('client', name)
+async function ramp({ contestants, scale, results }: Context, name: string, cases: Case[]): Promise<void> {
+  const keys = contestants.get(name)?.keys
+  const [server, client] = await startEnds(name, ['--expose-gc'])
   try {
     const port = await server.ask<number>('listen', keys)
     const hold = (at: Case) => client.ask('prepare', { measure: 'memory', keys, port, scale, at })
