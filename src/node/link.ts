@@ -1,9 +1,10 @@
 import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
+import { LINGER_MS } from '../channel/options.js'
+import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
 import { readShared } from './onread.js'
-import { PacedSender } from './paced.js'
 
 /** What the present owner of a link does with what its engine reports. */
 export interface LinkHandler {
@@ -99,12 +100,25 @@ export class Link {
   flush(): boolean {
     const { engine, transport } = this
     if (engine.version === 1) {
-      this.#paced ??= new PacedSender(transport, engine, this.#onWritable)
+      this.#paced ??= new PacedSender(pacedCarrier(transport), engine, this.#onWritable)
       this.#handler.onSent?.()
       return this.#paced.send()
     }
+    const held = engine.takeHeld()
+    if (held.length > 0) {
+      transport.cork()
+      for (const piece of held) transport.write(piece)
+    }
+    const more = this.#flushWindow()
+    if (held.length > 0) transport.uncork()
+    return more && !transport.writableNeedDrain
+  }
+
+  /** Copies what waits in linear memory to the transport. */
+  #flushWindow(): boolean {
+    const { engine, transport } = this
     const window = engine.sendWindow()
-    if (window.length === 0) return !transport.writableNeedDrain
+    if (window.length === 0) return true
     // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
     const pooled = this.#plainSocket && window.length >= POOLED_BYTES
     const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
@@ -263,8 +277,9 @@ export class Link {
   }
 }
 
-// How long a peer has to take the last words and close its end.
-const LINGER_MS = 30_000
+function pacedCarrier(transport: Duplex): PacedCarrier {
+  return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
+}
 
 /** Memory for one large write, if nobody has it. */
 let spare: ArrayBuffer | undefined
