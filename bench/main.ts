@@ -72,6 +72,7 @@ async function contextOf(names: string[]): Promise<Context> {
     try {
       const contestant = await loadContestant(name)
       context.contestants.set(name, { contestant, keys: await contestant.makeKeys() })
+      if (contestant.describe) results.notes[name] = await contestant.describe()
     } catch (error) {
       results.leftOut[name] = (error as Error).message.split('\n')[0]!
       context.say(`${name} left out: ${results.leftOut[name]}`)

@@ -17,6 +17,8 @@ export interface Contestant {
   /** Serves on a free port of 127.0.0.1, and resolves with it. `accept` gets a client once it has proved its key. */
   listen(keys: Keys, accept: (pipe: Pipe) => void): Promise<number>
   connect(keys: Keys, port: number): Promise<Pipe>
+  /** What it says of itself, where that depends on the machine. */
+  describe?(): Promise<string>
   /** Bytes of memory that it accounts for itself, where it does. */
   coreBytes?(): number
 }

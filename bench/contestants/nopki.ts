@@ -29,6 +29,17 @@ export function nopki(options: object): Contestant {
       return (await connect({ host: HOST, port, serverKey: server.publicKey, keyPair: client, ...options })) as Pipe
     },
 
+    async describe() {
+      const keyPair = generateKeyPair()
+      const server = createServer({ keyPair, ...options }, socket => socket.end())
+      await once(server.listen(0, HOST), 'listening')
+      const { port } = server.address() as AddressInfo
+      const socket = await connect({ host: HOST, port, serverKey: keyPair.publicKey, ...options })
+      await once(socket.resume(), 'close')
+      server.close()
+      return socket.accelerated ? `large records by ${socket.accelerated}` : 'nothing but wasm'
+    },
+
     coreBytes: () => nodeCore().bytesInUse,
   }
 }

@@ -47,8 +47,12 @@ export class End {
 
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    this.#child.kill('SIGKILL')
-    await once(this.#child, 'exit')
+    const exit = once(this.#child, 'exit')
+    // It then ends by itself, and leaves behind what Node's own flags ask for, such as a profile.
+    if (this.#child.connected) this.#child.disconnect()
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), 10_000)
+    await exit
+    clearTimeout(timer)
   }
 
   async #answer(): Promise<unknown> {

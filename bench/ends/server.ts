@@ -11,8 +11,6 @@ let open = 0
 export interface Memory {
   /** Of the process, in bytes, once what can be collected has been. */
   resident: number
-  /** Connections. */
-  open: number
   /** What the contestant accounts for itself, in bytes. */
   core: number | undefined
 }
@@ -20,9 +18,12 @@ export interface Memory {
 serveAsks({
   listen: (keys: Keys) => contestant.listen(keys, accept),
 
+  /** Connections. */
+  open: () => open,
+
   async memory(): Promise<Memory> {
     await collected()
-    return { resident: process.memoryUsage.rss(), open, core: contestant.coreBytes?.() }
+    return { resident: process.memoryUsage.rss(), core: contestant.coreBytes?.() }
   },
 })
 

@@ -67,7 +67,7 @@ async function ramp({ contestants, scale, results }: Context, name: string, case
 
 /** The server has no connection any more. */
 export async function allClosed(server: End): Promise<void> {
-  while ((await server.ask<Memory>('memory')).open > 0) await new Promise(resolve => setTimeout(resolve, 20))
+  while ((await server.ask<number>('open')) > 0) await new Promise(resolve => setTimeout(resolve, 20))
 }
 
 /** How many files, and so sockets, a process may open. Node raises the soft limit to the hard one by itself. */

@@ -13,10 +13,15 @@ const PICTURES = new URL('docs/performance/', ROOT)
 
 /** Puts the results’ tables between the page’s marks, and draws its pictures. What stands outside of the marks stays. */
 export function writePage(results: Results): void {
-  const sections = sectionsOf(results)
-  writeFileSync(PAGE, fill(readFileSync(PAGE, 'utf8'), sections))
   mkdirSync(PICTURES, { recursive: true })
-  for (const [name, chart] of chartsOf(results)) writeFileSync(new URL(`${name}.svg`, PICTURES), drawChart(chart))
+  for (const [file, text] of filesOf(results)) writeFileSync(file, text)
+}
+
+/** The page and its pictures, by where they belong. */
+export function filesOf(results: Results): Map<URL, string> {
+  const files = new Map([[PAGE, fill(readFileSync(PAGE, 'utf8'), sectionsOf(results))]])
+  for (const [name, chart] of chartsOf(results)) files.set(new URL(`${name}.svg`, PICTURES), drawChart(chart))
+  return files
 }
 
 /** @throws where the page has no marks for a section */

@@ -49,8 +49,9 @@ export function markdown({ title, rows }: Table): string {
   return `${title[0]!.toUpperCase()}${title.slice(1)}:\n\n${[line(head!), rule, ...body.map(line)].join('\n')}\n`
 }
 
-export function machineLine({ machine }: Results): string {
-  return `Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.system}, ${machine.cores} × ${machine.processor}`
+export function machineLine({ machine, notes }: Results): string {
+  const said = Object.entries(notes).map(([name, note]) => `; ${name}: ${note}`)
+  return `Node ${machine.node} (OpenSSL ${machine.openssl}), ${machine.system}, ${machine.cores} × ${machine.processor}${said.join('')}`
 }
 
 /** Medians with the lowest and the highest, and what this project's are to everyone's, in the same round. */
