@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { WASM } from '../contestants/list.js'
+import { NAMES, WASM } from '../contestants/list.js'
 import type { Results } from '../results.js'
 import { median } from '../stats.js'
 import { type Chart, drawChart } from './chart.js'
@@ -54,7 +54,8 @@ function sectionsOf(results: Results): Map<string, string> {
 function chartsOf(results: Results): [string, Chart][] {
   const chart = (measure: string, title: string, unit: string, field: Field): Chart => {
     const labels = casesOf(results, measure)
-    const lines = contestantsOf(results, measure).map(name => ({
+    const names = contestantsOf(results, measure).filter(it => NAMES.includes(it))
+    const lines = names.map(name => ({
       name,
       values: labels.map(at => median(valuesOf(results, measure, at, name, field))),
     }))
