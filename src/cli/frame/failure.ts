@@ -1,4 +1,4 @@
-import { ChannelError } from '../errors.js'
+import { ChannelError } from '../../errors.js'
 
 /** What a command fails with: an error line, a hint line, an exit code. */
 export class Failure extends Error {
@@ -23,7 +23,16 @@ export class Failure extends Error {
       return new Failure(reason ?? error.message, next.join('; '))
     }
     const { code, message } = error as NodeJS.ErrnoException
-    if (code?.startsWith('ERR_PARSE_ARGS')) return Failure.usage(message, 'add --help to see what the command takes')
+    if (code?.startsWith('ERR_PARSE_ARGS')) {
+      // Node's own advice, in further sentences, is for those who call parseArgs.
+      return Failure.usage(message.replace(/\. .*$/s, ''), 'add --help to see what the command takes')
+    }
     return new Failure(message)
+  }
+
+  /** Writes the error and hint lines to stderr, and returns the exit code. */
+  show(): number {
+    process.stderr.write(`error: ${this.message}\n${this.hint ? `hint: ${this.hint}\n` : ''}`)
+    return this.exitCode
   }
 }

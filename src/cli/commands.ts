@@ -1,0 +1,11 @@
+import type { Command } from './frame/command.js'
+
+/** A command is loaded when it is called: what one of them needs costs the others nothing. */
+export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  demo: async () => (await import('./demo.js')).demo,
+}
+
+/** Every command's declaration, in the order in which lists show them. */
+export async function allCommands(): Promise<Command[]> {
+  return await Promise.all(Object.values(COMMANDS).map(load => load()))
+}
