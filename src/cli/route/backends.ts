@@ -47,7 +47,10 @@ export class Backends {
    * A connection to the one that has the fewest, among those that are up; where it cannot be reached, to the next. Those that are down
    * are tried last, for they may be back. Undefined where none can be reached, or the signal is aborted.
    */
-  async connect(places: readonly Place[], signal: AbortSignal): Promise<{ backend: Backend; socket: net.Socket } | undefined> {
+  async connect(
+    places: readonly Place[],
+    signal: AbortSignal,
+  ): Promise<{ backend: Backend; socket: net.Socket } | undefined> {
     const deadline = performance.now() + 2 * this.#connectTimeout
     const left = new Set(places.map(place => this.#find(place)))
     while (left.size > 0 && !signal.aborted) {

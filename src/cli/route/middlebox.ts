@@ -85,7 +85,7 @@ export class Middlebox {
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const timer = setTimeout(() => this.#giveUp(socket), this.#options.handshakeTimeout)
     this.#pending.set(socket, timer)
-    let received = NOTHING
+    let received: Buffer = NOTHING
     const onData = (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
       const hello = this.#read(received)

@@ -25,8 +25,10 @@ export function parseTable(text: string, path: string): Table {
 export function addRoute(table: Map<string, readonly Place[]>, key: string, backends: string[], where: string): void {
   try {
     const name = encodePublicKey(decodePublicKey(key))
-    if (table.has(name)) throw new Failure(`${name} has a line already`, 'put all backends of a key behind it, on one line')
-    if (backends.length === 0) throw new Failure('there is no backend behind the key', 'add one or more HOST:PORT or unix:PATH')
+    if (table.has(name))
+      throw new Failure(`${name} has a line already`, 'put all backends of a key behind it, on one line')
+    if (backends.length === 0)
+      throw new Failure('there is no backend behind the key', 'add one or more HOST:PORT or unix:PATH')
     const places = new Map(backends.map(text => parsePlain(text, 'a backend')).map(place => [placeText(place), place]))
     table.set(name, [...places.values()])
   } catch (error) {
