@@ -2,6 +2,9 @@ import type { Command } from './frame/command.js'
 
 /** A command is loaded when it is called: what one of them needs costs the others nothing. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  keygen: async () => (await import('./keygen.js')).keygen,
+  pubkey: async () => (await import('./pubkey.js')).pubkey,
+  route: async () => (await import('./route.js')).route,
   demo: async () => (await import('./demo.js')).demo,
 }
 

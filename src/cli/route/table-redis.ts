@@ -2,6 +2,7 @@
 
 import type { createClient as CreateClient, RedisClientType } from '@redis/client'
 import { Failure } from '../frame/failure.js'
+import { loadOptional } from '../frame/optional.js'
 import { log } from '../frame/output.js'
 import type { Place } from '../frame/place.js'
 import { addRoute, type Table } from './table.js'
@@ -58,7 +59,7 @@ export class RedisTable {
     password: string | undefined,
     onChange: (table: Table) => void,
   ): Promise<RedisTable> {
-    const { createClient } = await loadClient()
+    const { createClient } = await loadOptional(() => import('@redis/client'), '@redis/client', 'A table in Redis')
     const it = new RedisTable(createClient, place, password, onChange)
     await it.#start()
     return it
@@ -175,18 +176,6 @@ export class RedisTable {
   #complain(message: string, hint = ''): void {
     if (message !== this.#trouble) log.warn(`${message}; the last good table stays in force`, hint)
     this.#trouble = message
-  }
-}
-
-async function loadClient(): Promise<{ createClient: typeof CreateClient }> {
-  try {
-    return await import('@redis/client')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new Failure(
-      'a table in Redis needs the package @redis/client, which is not installed',
-      'npm install @redis/client@6, beside nopki',
-    )
   }
 }
 
