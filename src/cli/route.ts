@@ -107,8 +107,8 @@ export const route = defineCommand({
     await new Promise<void>(resolve => {
       heedSignals({
         drain: () => {
-          log.info(`no new connections are taken; ${middlebox.connections} are waited for`)
           middlebox.drain().then(resolve)
+          log.info(`no new connections are taken; waiting for ${middlebox.connections} that are there`)
         },
         stop: () => middlebox.stop(),
         reload: () => table.reload(),

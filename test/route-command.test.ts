@@ -1,0 +1,270 @@
+// nopki route, as a process: what it says, how it is told to change, and what happens to clients when it goes and comes back.
+
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodePublicKey, encodeSecretKey, generateKeyPair, type SecureSocket } from '../src/node/index.js'
+import { dialPlain, dialThrough, echoServers, freePort, line, middleboxKeys } from './support/routing.js'
+import { Running, run, scratch } from './support/run.js'
+import {
+  cleanUpAfter,
+  guarded,
+  hashOf,
+  listen,
+  next,
+  readAll,
+  rejects,
+  serverKeys,
+  someBytes,
+  track,
+} from './support/sockets.js'
+
+const test = suite('route command')
+const check = (name: string, body: () => Promise<void>, limit = 30_000) => guarded(test, name, body, limit)
+cleanUpAfter(test)
+const folder = scratch(test)
+const key = folder.write('router.key', `${encodeSecretKey(middleboxKeys.secretKey)}\n`)
+const router = encodePublicKey(middleboxKeys.publicKey)
+const server = encodePublicKey(serverKeys.publicKey)
+
+async function start(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
+  const port = await freePort()
+  const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
+  await command.says(/^routing for /m)
+  return { command, port }
+}
+
+async function end(command: Running): Promise<void> {
+  command.kill('SIGTERM')
+  assert.is((await command.done).code, 0, command.stderr)
+}
+
+async function echo(socket: SecureSocket, text: string): Promise<void> {
+  socket.write(text)
+  assert.is(String((await next(socket, 'data'))[0]), text)
+}
+
+check('a transcript: start, a table that changes, a line that is wrong, and the end', async () => {
+  const [first, second] = await echoServers(2)
+  const table = folder.write('routes', `${line(serverKeys.publicKey, first!.port)}\n`)
+  const { command, port } = await start(table)
+  const early = await dialThrough(port)
+  await echo(early, 'one')
+
+  appendFileSync(table, 'pk_nonsense 4433\n')
+  await command.says(/stay/)
+  await echo(await dialThrough(port), 'two')
+  writeFileSync(`${table}.new`, `${line(serverKeys.publicKey, second!.port)}\n`)
+  renameSync(`${table}.new`, table)
+  await command.says(/was read anew/)
+  await echo(await dialThrough(port), 'three')
+  assert.is(second!.sockets.length, 1)
+  writeFileSync(table, '# none\n')
+  command.kill('SIGHUP')
+  await command.says(/was read anew[\s\S]*was read anew/)
+  await rejects(dialThrough(port), 'PEER_REJECTED')
+  await echo(early, 'still here')
+
+  command.kill('SIGTERM')
+  await command.says(/no new connections/)
+  await rejects(dialThrough(port), 'ECONNREFUSED')
+  await echo(early, 'to the end')
+  early.end()
+  for (const socket of [...first!.sockets, ...second!.sockets]) socket.end()
+  const { code, stdout, stderr } = await command.done
+  assert.is(code, 0)
+  assert.is(stdout, '')
+  assert.fixture(
+    stderr,
+    `routing for ${router} at 127.0.0.1:${port}: 1 route
+warning: ${table}:2: a public key was expected, and its text has 8 characters; what was read before stays in force
+hint: public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix
+${table} was read anew
+${table} was read anew
+no new connections are taken; waiting for 3 that are there
+`,
+  )
+})
+
+check('what is wrong is said, with what to do, and the exit code', async () => {
+  const table = folder.write('empty', '')
+  const fails = async (args: string[], code: number, stderr: RegExp) => {
+    const result = await run(['route', ...args])
+    assert.is(result.code, code, result.stderr)
+    assert.is(result.stdout, '')
+    assert.match(result.stderr, stderr)
+  }
+  await fails([], 2, /^error: LISTEN is missing\nhint: nopki route takes LISTEN\n$/)
+  await fails(['0'], 2, /^error: --key is missing\nhint: nopki keygen -o router.key makes one\n$/)
+  await fails(['0', '-k', key], 2, /^error: --table is missing\nhint: .*\n$/)
+  await fails(['0', '-k', key, '-t', '/nowhere'], 1, /^error: \/nowhere cannot be read: ENOENT.*\nhint: .*\n$/)
+  await fails(['0', '-k', '/nowhere', '-t', table], 1, /^error: there is no file \/nowhere\nhint: .*\n$/)
+  await fails(
+    ['0', '-k', key, '-t', folder.write('bad', 'x\n')],
+    1,
+    /^error: .*bad:1: a public key was expected.*\nhint: .*\n$/,
+  )
+  await fails(['0', '-k', key, '-t', table, '--max-pending', '0'], 2, /^error: --max-pending is “0”\nhint: .*\n$/)
+  await fails(
+    ['0', '-k', key, '-t', table, '--handshake-timeout', 'soon'],
+    2,
+    /^error: --handshake-timeout is “soon”\n/,
+  )
+  await fails(
+    ['0', '-k', key, '-t', table, '--table-password', key],
+    2,
+    /^error: --table-password is for a table in Redis\n/,
+  )
+  await fails(
+    ['0', '-k', key, '-t', 'redis://u:hunter2@h'],
+    2,
+    /^error: there is a password in the table’s address[\s\S]*--table-password/,
+  )
+  const taken = track(net.createServer())
+  const port = await listen(taken)
+  await fails([`127.0.0.1:${port}`, '-k', key, '-t', table], 1, /^error: 127\.0\.0\.1:\d+ is in use\nhint: .*\n$/)
+})
+
+check(
+  '500 clients at once, while the table changes, strangers call, and one never finishes its hello',
+  async () => {
+    const servers = await echoServers(2)
+    const lines = servers.map(it => line(serverKeys.publicKey, it.port))
+    const table = folder.write('busy', lines[0]!)
+    const { command, port } = await start(table)
+    const strangers = ['GET / HTTP/1.1\r\n\r\n', Buffer.from('16030100', 'hex'), someBytes(3000), 'npk2'].map(it =>
+      dialPlain(port, it),
+    )
+    let changes = 0
+    const changing = (async () => {
+      while (changes >= 0) {
+        writeFileSync(`${table}.new`, lines[++changes % 2]!)
+        renameSync(`${table}.new`, table)
+        command.kill('SIGHUP')
+        await sleep(20)
+      }
+    })()
+    const data = someBytes(50_000)
+    const expected = hashOf(data)
+    const one = async () => {
+      const socket = await dialThrough(port, { allowHalfOpen: true, handshakeTimeout: 25_000 })
+      const back = readAll(socket)
+      socket.end(data)
+      assert.is(hashOf(await back), expected)
+    }
+    await Promise.all(Array.from({ length: 500 }, one))
+    assert.ok(changes > 5, `${changes} changes`)
+    changes = -10
+    await changing
+    for (const it of servers) assert.ok(it.sockets.length > 0)
+    assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, 500)
+    for (const { received } of strangers) assert.is(received, 0)
+    assert.not.match(command.stderr, /error|Error/)
+    await end(command)
+  },
+  60_000,
+)
+
+check('a router that is killed: its clients are told, and find it again when it is back', async () => {
+  const [backend] = await echoServers(1)
+  const table = folder.write('killed', line(serverKeys.publicKey, backend!.port))
+  const { command, port } = await start(table)
+  const clients = await Promise.all(Array.from({ length: 20 }, () => dialThrough(port)))
+  for (const client of clients) await echo(client, 'here')
+  const failed = Promise.all(clients.map(it => next(it, 'error')))
+  const servers = Promise.all(backend!.sockets.map(it => next(it, 'error')))
+  command.kill('SIGKILL')
+  await command.done
+  for (const [error] of await failed) assert.is(error.code, 'LINK_TRUNCATED')
+  for (const [error] of await servers) assert.is(error.code, 'LINK_TRUNCATED')
+  await rejects(dialThrough(port), 'ECONNREFUSED')
+  const again = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
+  await again.says(/^routing for /m)
+  const client = await dialThrough(port)
+  await echo(client, 'back')
+  client.on('error', () => {})
+  again.kill('SIGKILL')
+  await again.done
+})
+
+check('a backend that goes and comes back', async () => {
+  const port = await freePort()
+  const table = folder.write('gone', line(serverKeys.publicKey, port))
+  const { command, port: at } = await start(table)
+  const error = await rejects(dialThrough(at), 'PEER_REJECTED')
+  assert.is(error.reason, `the middlebox cannot reach ${server} now`)
+  const [backend] = await echoServers(1)
+  // The same key at the place where the table says: a plain forwarder stands for it.
+  const forwarder = track(
+    net.createServer(socket => {
+      const inner = net.connect(backend!.port, '127.0.0.1')
+      socket.pipe(inner).pipe(socket)
+      for (const it of [socket, inner]) it.on('error', () => {})
+    }),
+  )
+  forwarder.listen(port, '127.0.0.1')
+  await command.says(/is back/)
+  const client = await dialThrough(at)
+  await echo(client, 'here')
+  client.destroy()
+  await end(command)
+  assert.match(
+    command.stderr,
+    /^warning: the backend 127\.0\.0\.1:\d+ is down: connect ECONNREFUSED.*\nthe backend 127\.0\.0\.1:\d+ is back$/m,
+  )
+})
+
+check('a second SIGTERM cuts off what is left', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('cut', line(serverKeys.publicKey, backend!.port)))
+  const client = await dialThrough(port)
+  await echo(client, 'here')
+  const failed = next(client, 'error')
+  backend!.sockets[0]!.on('error', () => {})
+  command.kill('SIGTERM')
+  await command.says(/waiting for 1 that/)
+  command.kill('SIGTERM')
+  assert.is((await failed)[0].code, 'LINK_TRUNCATED')
+  assert.is((await command.done).code, 0)
+})
+
+check('a Unix socket in front, and one behind', async () => {
+  const path = folder.path('front.sock')
+  const behind = folder.path('behind.sock')
+  const { createServer } = await import('../src/node/index.js')
+  const backend = track(createServer({ keyPair: serverKeys }, socket => socket.pipe(socket)))
+  await new Promise<void>(resolve => backend.listen(behind, resolve))
+  const command = new Running([
+    'route',
+    `unix:${path}`,
+    '-k',
+    key,
+    '-t',
+    folder.write('unix', `${server} unix:${behind}`),
+  ])
+  await command.says(/^routing for .* at unix:/m)
+  const client = await dialThrough(0, {
+    stream: net.connect({ path, allowHalfOpen: true }),
+    allowHalfOpen: true,
+  } as never)
+  const back = readAll(client)
+  client.end('over two Unix sockets')
+  assert.is(String(await back), 'over two Unix sockets')
+  await end(command)
+})
+
+check('the key never shows', async () => {
+  const { command } = await start(folder.write('quiet', line(generateKeyPair().publicKey, 1)))
+  const { readFileSync } = await import('node:fs')
+  const secret = encodeSecretKey(middleboxKeys.secretKey)
+  if (process.platform === 'linux') {
+    for (const name of ['cmdline', 'environ'])
+      assert.not.ok(readFileSync(`/proc/${command.child.pid}/${name}`, 'latin1').includes(secret))
+  }
+  await end(command)
+  assert.not.ok(command.stderr.includes(secret))
+})
+
+test.run()
