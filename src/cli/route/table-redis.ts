@@ -50,6 +50,7 @@ export class RedisTable {
   #said = ''
   #trouble = ''
   #started = false
+  #away = false
   #reading = false
   #stale = false
 
@@ -113,7 +114,9 @@ export class RedisTable {
     const client = this.#client
     client.on('error', (error: Error) => {
       failure = error
-      if (this.#started) this.#complain(`Redis at ${this.#name} is away: ${error.message || error.name}`)
+      // Further errors are of the attempts to reconnect.
+      if (this.#started && !this.#away) this.#complain(`Redis at ${this.#name} is away: ${error.message || error.name}`)
+      this.#away = this.#started
     })
     try {
       await client.connect()
@@ -151,6 +154,7 @@ export class RedisTable {
       const changed = await this.#read()
       if (this.#trouble || changed) log.info(`the table was read anew from Redis at ${this.#name}`)
       this.#trouble = ''
+      this.#away = false
       if (changed) this.#onChange(this.#table)
     } catch (error) {
       const { message, hint } = Failure.of(error)
