@@ -32,7 +32,7 @@ const server = encodePublicKey(serverKeys.publicKey)
 async function start(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
   const port = await freePort()
   const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
-  await command.says(/^routing for /m)
+  await command.says(/^routing on /m)
   return { command, port }
 }
 
@@ -68,7 +68,7 @@ check('a transcript: start, a table that changes, a line that is wrong, and the 
   await echo(early, 'still here')
 
   command.kill('SIGTERM')
-  await command.says(/no new connections/)
+  await command.says(/^ending: /m)
   await rejects(dialThrough(port), 'ECONNREFUSED')
   await echo(early, 'to the end')
   early.end()
@@ -78,12 +78,12 @@ check('a transcript: start, a table that changes, a line that is wrong, and the 
   assert.is(stdout, '')
   assert.fixture(
     stderr,
-    `routing for ${router} at 127.0.0.1:${port}: 1 route
+    `routing on 127.0.0.1:${port} as ${router}: 1 route
 warning: ${table}:2: a public key was expected, and its text has 8 characters; what was read before stays in force
 hint: public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix
 ${table} was read anew
 ${table} was read anew
-no new connections are taken; waiting for 3 that are there
+ending: 3 connections are open, and have 30 s
 `,
   )
 })
@@ -181,7 +181,7 @@ check('a router that is killed: its clients are told, and find it again when it 
   for (const [error] of await servers) assert.is(error.code, 'LINK_TRUNCATED')
   await rejects(dialThrough(port), 'ECONNREFUSED')
   const again = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
-  await again.says(/^routing for /m)
+  await again.says(/^routing on /m)
   const client = await dialThrough(port)
   await echo(client, 'back')
   client.on('error', () => {})
@@ -205,14 +205,14 @@ check('a backend that goes and comes back', async () => {
     }),
   )
   forwarder.listen(port, '127.0.0.1')
-  await command.says(/is back/)
+  await command.says(/^127.* is back$/m)
   const client = await dialThrough(at)
   await echo(client, 'here')
   client.destroy()
   await end(command)
   assert.match(
     command.stderr,
-    /^warning: the backend 127\.0\.0\.1:\d+ is down: connect ECONNREFUSED.*\nthe backend 127\.0\.0\.1:\d+ is back$/m,
+    /^warning: 127\.0\.0\.1:\d+ cannot be reached: connect ECONNREFUSED.*; it is asked until it is back\n127\.0\.0\.1:\d+ is back$/m,
   )
 })
 
@@ -224,7 +224,7 @@ check('a second SIGTERM cuts off what is left', async () => {
   const failed = next(client, 'error')
   backend!.sockets[0]!.on('error', () => {})
   command.kill('SIGTERM')
-  await command.says(/waiting for 1 that/)
+  await command.says(/ending: 1 connections/)
   command.kill('SIGTERM')
   assert.is((await failed)[0].code, 'LINK_TRUNCATED')
   assert.is((await command.done).code, 0)
@@ -244,7 +244,7 @@ check('a Unix socket in front, and one behind', async () => {
     '-t',
     folder.write('unix', `${server} unix:${behind}`),
   ])
-  await command.says(/^routing for .* at unix:/m)
+  await command.says(/^routing on unix:/m)
   const client = await dialThrough(0, {
     stream: net.connect({ path, allowHalfOpen: true }),
     allowHalfOpen: true,

@@ -45,7 +45,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 async function startRouter(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
   const port = await freePort()
   const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
-  await command.says(/^routing for /m)
+  await command.says(/^routing on /m)
   return { command, port }
 }
 

@@ -27,7 +27,7 @@ for (const version of VERSIONS) {
       const port = await freePort()
       const table = folder.write(`routes${version}`, line(serverKeys.publicKey, behind))
       const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
-      await command.says(/^routing for /m)
+      await command.says(/^routing on /m)
       const front = await tap(port, crossed)
 
       const secrets: Buffer[] = []

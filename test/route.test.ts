@@ -55,12 +55,12 @@ for (const version of VERSIONS) {
     assert.equal(server!.sockets[0]!.remotePublicKey, clientKeys.publicKey)
     await until(() => routing.routes.length === 1)
     const [route] = routing.routes
-    assert.is(route!.key, encodePublicKey(serverKeys.publicKey))
-    assert.is(route!.version, version)
+    assert.is(route!.wanted, encodePublicKey(serverKeys.publicKey))
+    assert.is(route!.peer, null)
     assert.is(route!.backend, `127.0.0.1:${server!.port}`)
-    assert.is(route!.end, 'both ended')
+    assert.is(route!.ended, 'closed')
     assert.ok(route!.received > data.length && route!.sent > data.length)
-    assert.is(routing.middlebox.connections, 0)
+    assert.is(routing.service.live.size, 0)
   })
 
   check(`v${version}: a server without a route`, async () => {
@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
       assert.is(error.reason, `the middlebox has no route to ${encodePublicKey(serverKeys.publicKey)}`)
     }
     await until(() => routing.routes.length === 1)
-    assert.is(routing.routes[0]!.end, 'no route')
+    assert.is(routing.routes[0]!.detail, 'no route')
   })
 
   check(`v${version}: a backend that is down, and back`, async () => {
@@ -105,7 +105,7 @@ for (const version of VERSIONS) {
     far.end('third')
     assert.is((await back).toString(), 'second third')
     await until(() => routing.routes.length === 1)
-    assert.is(routing.routes[0]!.end, 'both ended')
+    assert.is(routing.routes[0]!.ended, 'closed')
   })
 
   check(`v${version}: what is cut off behind the middlebox never looks like an end`, async () => {
@@ -119,7 +119,7 @@ for (const version of VERSIONS) {
     await next(client, 'readable')
     client.resume()
     const failed = failureOf(client)
-    routing.middlebox.stop()
+    for (const live of routing.service.live) live.end({ how: 'shutdown' }, 4, '')
     assert.is((await failed).code, 'LINK_TRUNCATED')
   })
 }
@@ -141,7 +141,7 @@ check('a side that resets is a reset to the other, and not an end', async () => 
     told.resume()
     resetting.resetAndDestroy()
     assert.is((await failed).code, 'LINK_TRUNCATED')
-    await until(() => routing.routes.at(-1)?.end === `${side} failed`)
+    await until(() => routing.routes.at(-1)?.ended === side)
   }
 })
 
@@ -168,7 +168,7 @@ check('who is not addressed gets no answer, and cannot tell why', async () => {
   const connections = []
   for (const [index, first] of strangers.entries()) {
     const it = dialPlain(routing.port, first)
-    const [relayed] = await next(routing.middlebox.server, 'connection')
+    const [relayed] = await next(routing.server, 'connection')
     // Not by its 'close', for the system closes what goes in one turn in any order.
     const destroy = relayed.destroy.bind(relayed)
     relayed.destroy = () => {
@@ -185,7 +185,6 @@ check('who is not addressed gets no answer, and cannot tell why', async () => {
   for (const { received } of connections) assert.is(received, 0)
   // Each was closed when its time was over, neither sooner nor later than one that says nothing.
   assert.equal(order, [...strangers.keys()])
-  assert.is(routing.middlebox.dropped.silent, strangers.length)
   assert.is(routing.routes.length, 0)
 })
 
@@ -248,25 +247,28 @@ check('another table is for those that come, and leaves alone those that are the
 check('limits: connections in all, of one address, and pending ones', async () => {
   const [server] = await echoServers(1)
   const lines = [line(serverKeys.publicKey, server!.port)]
-  for (const limit of [{ maxConnections: 2 }, { maxPerAddress: 2 }]) {
-    const routing = await startRouting(lines, limit)
+  for (const limit of [
+    { connections: 2, perAddress: 0 },
+    { connections: 0, perAddress: 2 },
+  ]) {
+    const routing = await startRouting(lines, { limits: limit })
     const first = await dialThrough(routing.port)
     await dialThrough(routing.port)
     await rejects(dialThrough(routing.port), 'LINK_CLOSED')
-    assert.is(routing.middlebox.dropped.limit, 1)
+    assert.is(routing.routes[0]!.ended, 'limit')
     first.destroy()
-    await until(() => routing.middlebox.connections === 1)
+    await until(() => routing.service.live.size === 1)
     await dialThrough(routing.port)
   }
   const routing = await startRouting(lines, { maxPending: 3 })
   const strangers = [1, 2, 3].map(() => dialPlain(routing.port, 'HTTP'))
-  await until(() => routing.middlebox.connections === 3)
+  await connected(routing.server, 3)
   // Those that will get no answer make room, the oldest first.
   await dialThrough(routing.port)
   await strangers[0]!.closed
   const quiet = [1, 2, 3].map(() => dialPlain(routing.port))
   await Promise.all(strangers.map(it => it.closed))
-  await until(() => routing.middlebox.connections === 4)
+  await connected(routing.server, 4)
   // Those that may still say something do not.
   await rejects(dialThrough(routing.port), 'LINK_CLOSED')
   for (const { socket } of quiet) socket.destroy()
@@ -276,7 +278,7 @@ check('a side that does not read holds the other back', async () => {
   const { server, port } = await serve()
   const routing = await startRouting([line(serverKeys.publicKey, port)])
   const accepted = next(server, 'secureConnection')
-  const inner = next(routing.middlebox.server, 'connection')
+  const inner = next(routing.server, 'connection')
   const client = await dialThrough(routing.port)
   const [far] = await accepted
   const [relayed] = await inner
@@ -298,6 +300,15 @@ check('a side that does not read holds the other back', async () => {
   far.resume()
   await until(() => relayed.bytesRead > before)
 })
+
+/** How many connections a server has open. */
+async function connected(server: net.Server, count: number): Promise<void> {
+  let open = -1
+  await until(() => {
+    server.getConnections((_, found) => (open = found))
+    return open === count
+  })
+}
 
 test('a table says which line is wrong, and why', () => {
   const [a, b] = [generateKeyPair(), generateKeyPair()].map(it => encodePublicKey(it.publicKey)) as [string, string]

@@ -4,8 +4,7 @@ import { encodePublicKey } from '../node/index.js'
 import { defineCommand } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { log } from './frame/output.js'
-import { type Place, parseListen, placeText } from './frame/place.js'
-import { heedSignals } from './frame/signals.js'
+import { parseListen } from './frame/place.js'
 import { duration, integer } from './frame/values.js'
 import { WatchedFile } from './frame/watched.js'
 import { keyOptions, loadKey } from './keys/options.js'
@@ -14,6 +13,8 @@ import { Backends } from './route/backends.js'
 import { Middlebox } from './route/middlebox.js'
 import { parseTable, placesOf, type Table } from './route/table.js'
 import { parseRedisPlace, RedisTable } from './route/table-redis.js'
+import { limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
+import { Service } from './tunnel/service.js'
 
 export const route = defineCommand({
   name: 'route',
@@ -24,8 +25,8 @@ export const route = defineCommand({
     whose server has no route, or cannot be reached, is told so under encryption (in version 1, by closing). A connection whose hello
     is not for this key, or is none, gets no answer.
 
-    The table is read anew when it changes, and on SIGHUP; connections that are there stay. SIGTERM takes no new ones and waits for
-    those that are there; a second one cuts them off.`,
+    The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken, and
+    those that are open have --drain-timeout to end by themselves; then, or on a second signal, they are reset.`,
   args: [{ name: 'LISTEN', summary: 'where to listen: PORT, HOST:PORT or unix:PATH' }],
   options: {
     ...keyOptions,
@@ -45,17 +46,11 @@ export const route = defineCommand({
     },
     'max-pending': {
       value: 'N',
-      summary: 'connections that have not said whom they want; beyond it the oldest that will get no answer makes room',
+      summary: 'how many connections may be awaited to say whom they want; those that said something else make room',
       default: '1024',
       read: integer(1, 1_000_000),
     },
-    'max-connections': { value: 'N', summary: 'connections in all', default: '10000', read: integer(1, 1_000_000) },
-    'max-per-address': {
-      value: 'N',
-      summary: 'connections from one address',
-      default: '1000',
-      read: integer(1, 1_000_000),
-    },
+    ...serviceOptions,
   },
   examples: [
     { summary: 'one public port for several services', line: 'nopki route 4433 -k router.key -t routes' },
@@ -86,51 +81,38 @@ export const route = defineCommand({
     if (values.key === undefined) throw Failure.usage('--key is missing', 'nopki keygen -o router.key makes one')
     if (values.table === undefined) throw Failure.usage('--table is missing', 'give the file with the routes')
     const keyPair = await loadKey(values.key, values['passphrase-file'])
-
+    const service = await Service.start(serviceOptionsOf(values))
     const backends = new Backends(values['connect-timeout'], {
-      onDown: ({ name }, reason) => log.warn(`the backend ${name} is down: ${reason}`),
-      onUp: ({ name }) => log.info(`the backend ${name} is back`),
+      onDown: (_, reason) => log.warn(`${reason}; it is asked until it is back`),
+      onUp: ({ name }) => log.info(`${name} is back`),
     })
     const table = await openTable(values.table, values['table-password'], it => backends.retain(placesOf(it)))
-    const middlebox = new Middlebox({
+    service.onHealth(() => table.trouble)
+    service.onHealth(() => backends.down.map(name => `${name} is down`).join(', '))
+    service.onReload(() => table.reload())
+    service.onClose(() => {
+      table.close()
+      backends.close()
+    })
+    const middlebox = new Middlebox(service, {
       router: new Router(nodeCore(), keyPair),
       backends,
       table: () => table.value,
       handshakeTimeout: values['handshake-timeout'],
       maxPending: values['max-pending'],
-      maxConnections: values['max-connections'],
-      maxPerAddress: values['max-per-address'],
-      onClosed: () => {},
+      limits: limitsOf(values),
+      keepAlive: values['tcp-keep-alive'],
+      lifetime: values['max-lifetime'],
     })
-    await listenOn(middlebox, place)
-    log.info(`routing for ${encodePublicKey(keyPair.publicKey)} at ${placeText(place)}: ${count(table.value)}`)
-    await new Promise<void>(resolve => {
-      heedSignals({
-        drain: () => {
-          middlebox.drain().then(resolve)
-          log.info(`no new connections are taken; waiting for ${middlebox.connections} that are there`)
-        },
-        stop: () => middlebox.stop(),
-        reload: () => table.reload(),
-      })
-    })
-    table.close()
-    backends.close()
+    const where = await middlebox.open(place)
+    log.info(`routing on ${where} as ${encodePublicKey(keyPair.publicKey)}: ${count(table.value)}`)
+    await service.run()
   },
 })
 
-function listenOn({ server }: Middlebox, place: Place): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EADDRINUSE') return reject(error)
-      reject(new Failure(`${placeText(place)} is in use`, 'another program listens there; give another address'))
-    })
-    server.listen(place, () => resolve())
-  })
-}
-
 interface TableSource {
   readonly value: Table
+  readonly trouble: string
   reload(): void
   close(): void
 }

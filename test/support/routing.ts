@@ -2,8 +2,10 @@
 
 import net from 'node:net'
 import { Backends } from '../../src/cli/route/backends.js'
-import { Middlebox, type MiddleboxOptions, type Route } from '../../src/cli/route/middlebox.js'
+import { Middlebox, type MiddleboxOptions } from '../../src/cli/route/middlebox.js'
 import { parseTable, type Table } from '../../src/cli/route/table.js'
+import type { AccessEntry } from '../../src/cli/tunnel/access-log.js'
+import { Service } from '../../src/cli/tunnel/service.js'
 import { Router } from '../../src/engine/index.js'
 import { nodeCore } from '../../src/node/core.js'
 import {
@@ -19,10 +21,11 @@ import { clientKeys, listen, serve, serverKeys, track } from './sockets.js'
 export const middleboxKeys = generateKeyPair()
 
 export interface Routing {
-  middlebox: Middlebox
+  service: Service
+  server: net.Server
   port: number
   /** What was routed or refused, and has closed. */
-  routes: Route[]
+  routes: AccessEntry[]
   /** `down NAME`, `up NAME`. */
   health: string[]
   table: Table
@@ -31,29 +34,31 @@ export interface Routing {
 /** @param lines of the table */
 export async function startRouting(lines: string[], options: Partial<MiddleboxOptions> = {}): Promise<Routing> {
   const health: string[] = []
-  const routes: Route[] = []
+  const routes: AccessEntry[] = []
   const backends = new Backends(2000, {
     onDown: ({ name }) => health.push(`down ${name}`),
     onUp: ({ name }) => health.push(`up ${name}`),
   })
-  const routing: Partial<Routing> & { table: Table } = { routes, health, table: parseTable(lines.join('\n'), 'table') }
-  const middlebox = new Middlebox({
+  const service = await Service.start({ accessLog: undefined, metrics: undefined, drainTimeout: 1000 })
+  service.record = entry => routes.push(entry)
+  const middlebox = new Middlebox(service, {
     router: new Router(nodeCore(), middleboxKeys),
     backends,
     table: () => routing.table,
     handshakeTimeout: 5000,
     maxPending: 100,
-    maxConnections: 1000,
-    maxPerAddress: 1000,
-    onClosed: route => routes.push(route),
+    limits: { connections: 0, perAddress: 0 },
+    keepAlive: 0,
+    lifetime: 0,
     ...options,
   })
-  track(middlebox.server)
-  middlebox.server.on('connection', socket => track(socket))
-  middlebox.server.on('close', () => backends.close())
-  routing.middlebox = middlebox
-  routing.port = await listen(middlebox.server)
-  return routing as Routing
+  const { server } = middlebox
+  track(server)
+  server.on('connection', socket => track(socket))
+  server.on('close', () => backends.close())
+  const table = parseTable(lines.join('\n'), 'table')
+  const routing: Routing = { service, server, port: await listen(server), routes, health, table }
+  return routing
 }
 
 /** A line of the table. */

@@ -1,5 +1,6 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { type Place, placeText } from '../frame/place.js'
+import { connectPlain } from '../tunnel/backend.js'
 
 /** A server that connections are routed to, as all routes to it share it. */
 export interface Backend {
@@ -64,6 +65,11 @@ export class Backends {
     return undefined
   }
 
+  /** Which are down, by name. */
+  get down(): string[] {
+    return [...this.#known.values()].filter(it => it.down).map(it => it.name)
+  }
+
   close(): void {
     for (const backend of this.#probes.keys()) this.#stopProbing(backend)
   }
@@ -79,7 +85,7 @@ export class Backends {
     backend.active += 1
     backend.chosen = ++this.#choices
     try {
-      const socket = await open(backend.place, time, signal)
+      const socket = await connectPlain(backend.place, { timeout: time, retry: 0, signal })
       socket.once('close', () => {
         backend.active -= 1
       })
@@ -109,13 +115,18 @@ export class Backends {
   /** Asks a backend that is down, ever more seldom, whether it is back: a connection that is closed at once. */
   #probe(backend: Backend, wait: number): void {
     const timer = setTimeout(async () => {
-      const socket = await open(backend.place, this.#connectTimeout).catch(() => undefined)
+      const socket = await this.#ask(backend)
       socket?.destroy()
       if (this.#probes.get(backend) !== timer) return
       if (socket) this.#found(backend)
       else this.#probe(backend, Math.min(2 * wait, PROBE_LAST_MS))
     }, wait).unref()
     this.#probes.set(backend, timer)
+  }
+
+  #ask({ place }: Backend): Promise<net.Socket | undefined> {
+    const { signal } = new AbortController()
+    return connectPlain(place, { timeout: this.#connectTimeout, retry: 0, signal }).catch(() => undefined)
   }
 
   #stopProbing(backend: Backend): void {
@@ -126,28 +137,6 @@ export class Backends {
 
 function byPreference(a: Backend, b: Backend): number {
   return Number(a.down) - Number(b.down) || a.active - b.active || a.chosen - b.chosen
-}
-
-function open(place: Place, time: number, signal?: AbortSignal): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ ...place, allowHalfOpen: true, noDelay: true })
-    const timer = setTimeout(() => end(new Error(`connecting took more than ${Math.round(time)} ms`)), time)
-    const onAbort = () => end(new Error('the client is gone'))
-    const onConnect = () => end()
-    const end = (error?: Error) => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      socket.off('error', end)
-      socket.off('connect', onConnect)
-      if (!error) return resolve(socket)
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    socket.once('error', end)
-    socket.once('connect', onConnect)
-    signal?.addEventListener('abort', onAbort, { once: true })
-  })
 }
 
 const PROBE_FIRST_MS = 250

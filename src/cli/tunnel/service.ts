@@ -1,0 +1,184 @@
+import http from 'node:http'
+import type net from 'node:net'
+import { ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
+import { Failure } from '../frame/failure.js'
+import { log } from '../frame/output.js'
+import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
+import { heedSignals } from '../frame/signals.js'
+import { notifySystemd, reloadingState } from '../frame/systemd.js'
+import { type AccessEntry, AccessLog } from './access-log.js'
+import { listenAt, listeningText } from './listener.js'
+import { createMetrics, type Metrics } from './metrics.js'
+import type { Ending } from './splice.js'
+
+/** A connection that is open, or on its way to be. */
+export interface Live {
+  /** Cuts it short; the channel's peer is told by an alert. */
+  end(ending: Ending, alert: number, text: string): void
+  done: Promise<unknown>
+}
+
+export interface ServiceOptions {
+  accessLog: string | undefined
+  metrics: ListenPlace | undefined
+  /** How long connections may go on when the service is told to end, in milliseconds. */
+  drainTimeout: number
+}
+
+/** What a command that serves has in common with the others: it starts, reloads, drains, logs and counts. */
+export class Service {
+  readonly live = new Set<Live>()
+  #servers: net.Server[] = []
+  #reloads: (() => void)[] = []
+  #drains: (() => void)[] = []
+  #troubles: { trouble: () => string; fails: boolean }[] = []
+  #closing: (() => void)[] = []
+  #accessLog: AccessLog | undefined
+  #metrics: Metrics | undefined
+  #drainTimeout: number
+  #draining = false
+  #drained!: () => void
+  #whenDrained = new Promise<void>(resolve => {
+    this.#drained = resolve
+  })
+
+  private constructor(drainTimeout: number) {
+    this.#drainTimeout = drainTimeout
+  }
+
+  static async start({ accessLog, metrics, drainTimeout }: ServiceOptions): Promise<Service> {
+    const service = new Service(drainTimeout)
+    if (accessLog !== undefined) service.#openLog(accessLog)
+    if (metrics !== undefined) await service.#openStatus(metrics)
+    return service
+  }
+
+  /** It takes nothing new any more. */
+  get draining(): boolean {
+    return this.#draining
+  }
+
+  /** Listens, for as long as the service takes connections. @returns where */
+  async listen(server: net.Server, place: ListenPlace): Promise<string> {
+    await listenAt(server, place)
+    this.#servers.push(server)
+    return listeningText(server)
+  }
+
+  onReload(reload: () => void): void {
+    this.#reloads.push(reload)
+  }
+
+  /** Something that the health page tells while it is not empty; if it `fails` what the service is for, as 503. */
+  onHealth(trouble: () => string, fails = false): void {
+    this.#troubles.push({ trouble, fails })
+  }
+
+  onClose(close: () => void): void {
+    this.#closing.push(close)
+  }
+
+  /** Called when nothing new is taken any more; what it holds is waited for. */
+  onDrain(drain: () => void): void {
+    this.#drains.push(drain)
+  }
+
+  /** A connection that was let in: kept in sight until it is done. */
+  track(live: Live): void {
+    this.#metrics?.opened()
+    this.hold(live)
+  }
+
+  /** Does not end before this is done. */
+  hold(live: Live): void {
+    this.live.add(live)
+    live.done.finally(() => {
+      this.live.delete(live)
+      if (this.#draining && this.live.size === 0) this.#drained()
+    })
+  }
+
+  /** A connection that is over, or an attempt that came to nothing. */
+  record(entry: AccessEntry): void {
+    this.#accessLog?.write(entry)
+    this.#metrics?.ended(entry)
+  }
+
+  /** Serves until a signal has ended it, and all connections are over. */
+  async run(): Promise<void> {
+    const forget = heedSignals({ drain: () => this.drain(), stop: () => this.#stop(), reload: () => this.#reload() })
+    notifySystemd('READY=1')
+    await this.#whenDrained
+    forget()
+    for (const close of this.#closing) close()
+    this.#accessLog?.close()
+  }
+
+  /** Takes nothing new; what is open may end by itself, for a while. */
+  drain(): void {
+    if (this.#draining) return
+    this.#draining = true
+    notifySystemd('STOPPING=1')
+    for (const server of this.#servers) server.close()
+    for (const drain of this.#drains) drain()
+    if (this.live.size === 0) return this.#drained()
+    log.info(`ending: ${this.live.size} connections are open, and have ${this.#drainTimeout / 1000} s`)
+    const timer = setTimeout(() => this.#stop(), this.#drainTimeout)
+    this.#whenDrained.then(() => clearTimeout(timer))
+  }
+
+  #stop(): void {
+    if (this.live.size > 0) log.info(`ending ${this.live.size} connections`)
+    for (const live of this.live) live.end({ how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
+  }
+
+  #reload(): void {
+    notifySystemd(...reloadingState())
+    this.#accessLog?.reopen()
+    for (const reload of this.#reloads) reload()
+    notifySystemd('READY=1')
+  }
+
+  #openLog(path: string): void {
+    const accessLog = new AccessLog(path)
+    this.#accessLog = accessLog
+    this.onHealth(() => accessLog.trouble && `${path}: ${accessLog.trouble}`)
+  }
+
+  async #openStatus(place: ListenPlace): Promise<void> {
+    if (!isLocal(place)) {
+      throw Failure.usage(
+        `--metrics ${placeText(place)} can be read from other machines`,
+        'give a port of the loopback or unix:PATH, and have a web server in front of it',
+      )
+    }
+    const { registry, ...metrics } = await createMetrics(
+      () => this.live.size,
+      () => this.#accessLog?.lost ?? 0,
+    )
+    this.#metrics = { registry, ...metrics }
+    const server = http.createServer(async ({ method, url }, response) => {
+      if (method !== 'GET' && method !== 'HEAD') return response.writeHead(405).end()
+      if (url === '/health') return this.#sayHealth(response)
+      if (url !== '/metrics') return response.writeHead(404).end('there are /metrics and /health\n')
+      response.setHeader('content-type', registry.contentType)
+      return response.end(await registry.metrics())
+    })
+    await listenAt(server, place)
+    this.onClose(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    log.info(`metrics and health on ${listeningText(server)}`)
+  }
+
+  /** 503 where a client had better go elsewhere. */
+  #sayHealth(response: http.ServerResponse): void {
+    const present = this.#troubles.filter(({ trouble }) => trouble() !== '')
+    const fails = this.#draining || present.some(it => it.fails)
+    const status = this.#draining ? 'draining' : fails ? 'failing' : present.length > 0 ? 'trouble' : 'ok'
+    const troubles = present.map(({ trouble }) => trouble())
+    response.writeHead(fails ? 503 : 200, { 'content-type': 'application/json' })
+    response.end(`${JSON.stringify({ status, connections: this.live.size, troubles })}\n`)
+  }
+}
