@@ -7,6 +7,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   forward: async () => (await import('./forward.js')).forward,
   expose: async () => (await import('./expose.js')).expose,
   route: async () => (await import('./route.js')).route,
+  inspect: async () => (await import('./inspect.js')).inspect,
   demo: async () => (await import('./demo.js')).demo,
 }
 
