@@ -12,6 +12,7 @@ import {
   isCapture,
   type KeyLog,
   LAYOUTS,
+  lengthOf,
   type Message,
   type MessageKind,
   meaningOf,
@@ -161,7 +162,7 @@ function answerTo(hello: MessageKind): MessageKind {
 }
 
 function inspectBytes(bytes: Uint8Array, as: MessageKind | undefined, keys: KeyLog, show: Show): void {
-  const kind = as ?? identify(bytes)
+  const kind = as ?? guess(bytes)
   if (!kind) {
     throw new Failure(
       'the bytes do not begin like a message of this protocol',
@@ -169,20 +170,33 @@ function inspectBytes(bytes: Uint8Array, as: MessageKind | undefined, keys: KeyL
     )
   }
   const from = kind.startsWith('challenge') || kind === 'reject' ? 'server' : 'client'
+  const hello = kind.startsWith('hello') ? bytes : undefined
   const messages =
-    withKeys(keys, bytes, openerFor => messagesOf({ from, bytes, first: kind, openerFor: openerFor(from) })) ?? []
+    withKeys(keys, hello, openerFor => messagesOf({ from, bytes, first: kind, openerFor: openerFor(from) })) ?? []
   for (const message of messages) show({ ...message, from })
+}
+
+/** A hello and a challenge of version 2 begin alike: where what follows fits only a challenge, it is one. */
+function guess(bytes: Uint8Array): MessageKind | undefined {
+  const kind = identify(bytes)
+  const fits = (first: MessageKind) => {
+    const messages = messagesOf({ from: 'client', bytes, first }) ?? []
+    return messages.reduce((sum, it) => sum + lengthOf(it.kind, it.bytes), 0) === bytes.length
+  }
+  return kind === 'hello2' && !fits('hello2') && fits('challenge2') ? 'challenge2' : kind
 }
 
 type OpenerFor = (from: 'client' | 'server') => Direction['openerFor']
 
-/** Lends what opens a connection's records, where its key is in the log. @param hello the client's first bytes */
-function withKeys<T>(keys: KeyLog, hello: Uint8Array, use: (openerFor: OpenerFor) => T): T {
+/** Lends what opens a connection's records, where its key is in the log. @param hello the client's first bytes, which name it */
+function withKeys<T>(keys: KeyLog, hello: Uint8Array | undefined, use: (openerFor: OpenerFor) => T): T {
   const openers: RecordOpener[] = []
-  const connection = toHex(hello.subarray(HELLO_1_SESSION_KEY, HELLO_1_SESSION_KEY + KEY_BYTES))
-  // Of one direction alone the hello may not be there: then the only connection of the log is meant.
-  const logged =
-    keys.get(connection) ?? (keys.size === 1 && !identify(hello, 'client') ? [...keys.values()][0] : undefined)
+  const logged = hello
+    ? keys.get(toHex(hello.subarray(HELLO_1_SESSION_KEY, HELLO_1_SESSION_KEY + KEY_BYTES)))
+    : // Of one direction alone the hello may not be there: then the log's only connection is meant.
+      keys.size === 1
+      ? [...keys.values()][0]
+      : undefined
   try {
     return use(from => (version, header) => {
       const key = from === 'client' ? logged?.clientToServer : logged?.serverToClient
