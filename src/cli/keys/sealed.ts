@@ -2,6 +2,7 @@
 
 import { Failure } from '../frame/failure.js'
 import { loadOptional } from '../frame/optional.js'
+import { announce } from '../frame/progress.js'
 
 const sodium = () =>
   loadOptional(() => import('libsodium-wrappers-sumo'), 'libsodium-wrappers-sumo', 'A passphrase').then(
@@ -10,6 +11,8 @@ const sodium = () =>
       return it
     },
   )
+
+type Sodium = Awaited<ReturnType<typeof sodium>>
 
 /** Whether a line of a secret key file is one that a passphrase opens. */
 export function isSealed(line: string): boolean {
@@ -22,7 +25,7 @@ export async function seal(secretKey: Uint8Array, passphrase: string): Promise<s
   const salt = it.randombytes_buf(SALT_BYTES)
   const nonce = it.randombytes_buf(NONCE_BYTES)
   const head = `${PREFIX}1 argon2id operations=${OPERATIONS} memory=${MEMORY} salt=${base64(salt)} nonce=${base64(nonce)}`
-  const key = it.crypto_pwhash(KEY_BYTES, passphrase, salt, OPERATIONS, MEMORY, it.crypto_pwhash_ALG_ARGON2ID13)
+  const key = deriveKey(it, passphrase, salt, OPERATIONS, MEMORY)
   const box = it.crypto_aead_xchacha20poly1305_ietf_encrypt(secretKey, head, null, nonce, key)
   it.memzero(key)
   return `${head} box=${base64(box)}`
@@ -32,7 +35,7 @@ export async function seal(secretKey: Uint8Array, passphrase: string): Promise<s
 export async function unseal(line: string, passphrase: string, where: string): Promise<Uint8Array> {
   const { head, operations, memory, salt, nonce, box } = readSealed(line, where)
   const it = await sodium()
-  const key = it.crypto_pwhash(KEY_BYTES, passphrase, salt, operations, memory, it.crypto_pwhash_ALG_ARGON2ID13)
+  const key = deriveKey(it, passphrase, salt, operations, memory)
   try {
     return it.crypto_aead_xchacha20poly1305_ietf_decrypt(null, box, head, nonce, key)
   } catch {
@@ -58,6 +61,15 @@ export function readSealed(line: string, where: string) {
   }
   const bytes = (text = '') => new Uint8Array(Buffer.from(text, 'base64url'))
   return { head, ...cost, salt: bytes(salt), nonce: bytes(nonce), box: bytes(box) }
+}
+
+function deriveKey(it: Sodium, passphrase: string, salt: Uint8Array, operations: number, memory: number): Uint8Array {
+  const done = announce('making a key of the passphrase…')
+  try {
+    return it.crypto_pwhash(KEY_BYTES, passphrase, salt, operations, memory, it.crypto_pwhash_ALG_ARGON2ID13)
+  } finally {
+    done()
+  }
 }
 
 function base64(bytes: Uint8Array): string {
