@@ -31,9 +31,9 @@ export async function seal(secretKey: Uint8Array, passphrase: string): Promise<s
   return `${head} box=${base64(box)}`
 }
 
-/** @param where names the file and line in errors @throws Failure where the line is wrong, or the passphrase is */
-export async function unseal(line: string, passphrase: string, where: string): Promise<Uint8Array> {
-  const { head, operations, memory, salt, nonce, box } = readSealed(line, where)
+/** @param where names the file and line in errors @throws Failure where the passphrase is wrong */
+export async function unseal(sealed: Sealed, passphrase: string, where: string): Promise<Uint8Array> {
+  const { head, operations, memory, salt, nonce, box } = sealed
   const it = await sodium()
   const key = deriveKey(it, passphrase, salt, operations, memory)
   try {
@@ -45,8 +45,23 @@ export async function unseal(line: string, passphrase: string, where: string): P
   }
 }
 
-/** The fields, within bounds: a file from elsewhere can ask for no more time or memory than a few seconds and 1 GiB. */
-export function readSealed(line: string, where: string) {
+/** A sealed line's fields. */
+interface Sealed {
+  /** What comes before the box, and is under the seal too. */
+  head: string
+  operations: number
+  /** In bytes. */
+  memory: number
+  salt: Uint8Array
+  nonce: Uint8Array
+  box: Uint8Array
+}
+
+/**
+ * The fields, within bounds: a file from elsewhere can ask for no more than some seconds and 1 GiB.
+ * @param where names the file and line in errors @throws Failure where the line is wrong
+ */
+export function readSealed(line: string, where: string): Sealed {
   const bad = (what: string) => new Failure(`${where}: ${what}`, 'the file was changed, or a later nopki wrote it')
   if (line.length > LONGEST_LINE) throw bad('the line is too long')
   const version = /^\S+ (\S+)/.exec(line)?.[1]
