@@ -4,6 +4,8 @@ import type { Command } from './frame/command.js'
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   keygen: async () => (await import('./keygen.js')).keygen,
   pubkey: async () => (await import('./pubkey.js')).pubkey,
+  listen: async () => (await import('./listen.js')).listen,
+  connect: async () => (await import('./connect.js')).connect,
   forward: async () => (await import('./forward.js')).forward,
   expose: async () => (await import('./expose.js')).expose,
   route: async () => (await import('./route.js')).route,

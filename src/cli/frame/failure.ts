@@ -30,6 +30,13 @@ export class Failure extends Error {
     return new Failure(message)
   }
 
+  /** Whatever was thrown over a part of a file, with where that is, such as `FILE:LINE`. */
+  static at(where: string, error: unknown): Failure {
+    const { message, hint } = Failure.of(error)
+    const reason = error instanceof ChannelError ? error.reason : message
+    return new Failure(`${where}: ${reason}`, hint)
+  }
+
   /** Writes the error and hint lines to stderr, and returns the exit code. */
   show(): number {
     process.stderr.write(`error: ${this.message}\n${this.hint ? `hint: ${this.hint}\n` : ''}`)

@@ -33,14 +33,15 @@ export interface Visitor {
 export function parseAuthorizedKeys(text: string, path: string): AuthorizedKeys {
   const keys = new Map<string, AuthorizedKey>()
   const lines = new Map<string, number>()
-  for (const [at, raw] of text.split('\n').entries()) {
+  for (const [at, raw] of text.split(/\r?\n/).entries()) {
     const words = raw
       .replace(/(^|\s)#.*$/, '')
       .trim()
       .split(/\s+/)
     if (words[0] === '') continue
-    const bad = (reason: string, hint = '') => new Failure(`${path}:${at + 1}: ${reason}`, hint || FORM)
-    const key = readKey(words[0] ?? '', bad)
+    const where = `${path}:${at + 1}`
+    const bad = (reason: string, hint = FORM) => new Failure(`${where}: ${reason}`, hint)
+    const key = readKey(words[0] ?? '', where)
     if (lines.has(key)) throw bad(`this key is in line ${lines.get(key)} already`, 'one line a key')
     lines.set(key, at + 1)
     keys.set(key, readConditions(words.slice(1), bad))
@@ -70,12 +71,11 @@ export function nextExpiry(keys: AuthorizedKeys): number | undefined {
 
 type Bad = (reason: string, hint?: string) => Failure
 
-function readKey(text: string, bad: Bad): string {
+function readKey(text: string, where: string): string {
   try {
     return encodePublicKey(decodePublicKey(text))
   } catch (error) {
-    const { message, hint } = Failure.of(error)
-    throw bad(message, hint)
+    throw Failure.at(where, error)
   }
 }
 

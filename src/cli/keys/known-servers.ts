@@ -58,22 +58,22 @@ export function changedKey(path: string, place: string, known: KnownServer, clai
 /** By `host:port`. */
 export function parseKnownServers(text: string, path: string): Map<string, KnownServer> {
   const servers = new Map<string, KnownServer>()
-  for (const [at, raw] of text.split('\n').entries()) {
+  for (const [at, raw] of text.split(/\r?\n/).entries()) {
     const words = raw
       .replace(/(^|\s)#.*$/, '')
       .trim()
       .split(/\s+/)
     const [place = '', key = '', more] = words
     if (place === '') continue
-    const bad = (reason: string) =>
-      new Failure(`${path}:${at + 1}: ${reason}`, 'a line is HOST:PORT and the key, pk_…; correct it, or remove it')
+    const where = `${path}:${at + 1}`
+    const bad = (reason: string) => new Failure(`${where}: ${reason}`, FORM)
     if (key === '' || more !== undefined || !/:\d+$/.test(place)) throw bad('this is no server and key')
     const name = nameOf(place)
     if (servers.has(name)) throw bad(`${name} is in line ${servers.get(name)?.line} already`)
     try {
       servers.set(name, { publicKey: decodePublicKey(key), line: at + 1 })
     } catch (error) {
-      throw bad(Failure.of(error).message)
+      throw Failure.at(where, error)
     }
   }
   return servers
@@ -142,6 +142,7 @@ function unlinkIfThere(path: string): void {
   }
 }
 
+const FORM = 'a line is HOST:PORT and the key, pk_…; correct it, or remove it'
 // Within the lock a small file is read and written: nobody holds it for long.
 const LOCK_STALE_MS = 10_000
 const LOCK_WAIT_MS = 15_000

@@ -50,8 +50,9 @@ function openTerminal(): Terminal {
 
 /** One line, not echoed. The terminal is in raw mode meanwhile, so the few keys that edit a line are ours to obey. */
 function ask({ input, output }: Terminal, prompt: string): Promise<string> {
-  output.write(prompt)
+  // First, so that nothing typed is shown, however soon it comes.
   input.setRawMode(true)
+  output.write(prompt)
   return new Promise((resolve, reject) => {
     let typed = ''
     const end = (error?: Error) => {

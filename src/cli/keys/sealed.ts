@@ -2,6 +2,7 @@
 
 import { Failure } from '../frame/failure.js'
 import { loadOptional } from '../frame/optional.js'
+import { announce } from '../frame/progress.js'
 
 const sodium = () =>
   loadOptional(() => import('libsodium-wrappers-sumo'), 'libsodium-wrappers-sumo', 'A passphrase').then(
@@ -10,6 +11,8 @@ const sodium = () =>
       return it
     },
   )
+
+type Sodium = Awaited<ReturnType<typeof sodium>>
 
 /** Whether a line of a secret key file is one that a passphrase opens. */
 export function isSealed(line: string): boolean {
@@ -22,17 +25,17 @@ export async function seal(secretKey: Uint8Array, passphrase: string): Promise<s
   const salt = it.randombytes_buf(SALT_BYTES)
   const nonce = it.randombytes_buf(NONCE_BYTES)
   const head = `${PREFIX}1 argon2id operations=${OPERATIONS} memory=${MEMORY} salt=${base64(salt)} nonce=${base64(nonce)}`
-  const key = it.crypto_pwhash(KEY_BYTES, passphrase, salt, OPERATIONS, MEMORY, it.crypto_pwhash_ALG_ARGON2ID13)
+  const key = deriveKey(it, passphrase, salt, OPERATIONS, MEMORY)
   const box = it.crypto_aead_xchacha20poly1305_ietf_encrypt(secretKey, head, null, nonce, key)
   it.memzero(key)
   return `${head} box=${base64(box)}`
 }
 
-/** @param where names the file and line in errors @throws Failure where the line is wrong, or the passphrase is */
-export async function unseal(line: string, passphrase: string, where: string): Promise<Uint8Array> {
-  const { head, operations, memory, salt, nonce, box } = readSealed(line, where)
+/** @param where names the file and line in errors @throws Failure where the passphrase is wrong */
+export async function unseal(sealed: Sealed, passphrase: string, where: string): Promise<Uint8Array> {
+  const { head, operations, memory, salt, nonce, box } = sealed
   const it = await sodium()
-  const key = it.crypto_pwhash(KEY_BYTES, passphrase, salt, operations, memory, it.crypto_pwhash_ALG_ARGON2ID13)
+  const key = deriveKey(it, passphrase, salt, operations, memory)
   try {
     return it.crypto_aead_xchacha20poly1305_ietf_decrypt(null, box, head, nonce, key)
   } catch {
@@ -42,8 +45,23 @@ export async function unseal(line: string, passphrase: string, where: string): P
   }
 }
 
-/** The fields, within bounds: a file from elsewhere can ask for no more time or memory than a few seconds and 1 GiB. */
-export function readSealed(line: string, where: string) {
+/** A sealed line's fields. */
+interface Sealed {
+  /** What comes before the box, and is under the seal too. */
+  head: string
+  operations: number
+  /** In bytes. */
+  memory: number
+  salt: Uint8Array
+  nonce: Uint8Array
+  box: Uint8Array
+}
+
+/**
+ * The fields, within bounds: a file from elsewhere can ask for no more than some seconds and 1 GiB.
+ * @param where names the file and line in errors @throws Failure where the line is wrong
+ */
+export function readSealed(line: string, where: string): Sealed {
   const bad = (what: string) => new Failure(`${where}: ${what}`, 'the file was changed, or a later nopki wrote it')
   if (line.length > LONGEST_LINE) throw bad('the line is too long')
   const version = /^\S+ (\S+)/.exec(line)?.[1]
@@ -58,6 +76,15 @@ export function readSealed(line: string, where: string) {
   }
   const bytes = (text = '') => new Uint8Array(Buffer.from(text, 'base64url'))
   return { head, ...cost, salt: bytes(salt), nonce: bytes(nonce), box: bytes(box) }
+}
+
+function deriveKey(it: Sodium, passphrase: string, salt: Uint8Array, operations: number, memory: number): Uint8Array {
+  const done = announce('making a key of the passphrase…')
+  try {
+    return it.crypto_pwhash(KEY_BYTES, passphrase, salt, operations, memory, it.crypto_pwhash_ALG_ARGON2ID13)
+  } finally {
+    done()
+  }
 }
 
 function base64(bytes: Uint8Array): string {

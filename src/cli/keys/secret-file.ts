@@ -4,7 +4,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, unlinkSync, wr
 import type { KeyPair } from '../../node/index.js'
 import { decodeSecretKey, encodePublicKey, encodeSecretKey, publicKeyOf } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
-import { isSealed, seal, unseal } from './sealed.js'
+import { isSealed, readSealed, seal, unseal } from './sealed.js'
 
 /** The text of a secret key file; with a passphrase, it needs that to be read. */
 export async function secretFileText(keyPair: KeyPair, passphrase?: string): Promise<string> {
@@ -43,13 +43,15 @@ export function createSecretFile(path: string, text: string): void {
 export async function readSecretFile(path: string, passphrase: () => string | Promise<string>): Promise<KeyPair> {
   const { line, number } = keyLine(readPrivate(path), path)
   const where = `${path}:${number}`
-  const secretKey = isSealed(line) ? await unseal(line, await passphrase(), where) : decode(line, where)
+  const secretKey = isSealed(line)
+    ? await unseal(readSealed(line, where), await passphrase(), where)
+    : decode(line, where)
   return { secretKey, publicKey: publicKeyOf(secretKey) }
 }
 
 /** The one line that is neither empty nor a comment. */
 function keyLine(text: string, path: string): { line: string; number: number } {
-  const lines = text.split('\n').map((line, at) => ({ line: line.trim(), number: at + 1 }))
+  const lines = text.split(/\r?\n/).map((line, at) => ({ line: line.trim(), number: at + 1 }))
   const [first, second] = lines.filter(({ line }) => line !== '' && !line.startsWith('#'))
   if (!first) throw new Failure(`${path} has no key in it`, 'nopki keygen -o FILE makes one')
   if (second) throw new Failure(`${path}:${second.number}: a second key`, 'a secret key file holds one')
@@ -60,8 +62,7 @@ function decode(line: string, where: string): Uint8Array {
   try {
     return decodeSecretKey(line)
   } catch (error) {
-    const { message, hint } = Failure.of(error)
-    throw new Failure(`${where}: ${message}`, hint)
+    throw Failure.at(where, error)
   }
 }
 

@@ -40,7 +40,10 @@ export interface DoorOptions {
   /** What the clients come for, for `to=`. */
   target?: string
   limits: Limits
+  /** In milliseconds; 0 is never. */
   keepAlive: number
+  /** Whether the first client that is let in is the only one. */
+  once?: boolean
   onKeys?: (line: string) => void
 }
 
@@ -105,7 +108,7 @@ export class Door {
     })
     this.#secure.on('secureConnection', socket => this.#welcome(socket))
     this.#secure.on('handshakeError', (error, transport) => this.#refused(error, transport))
-    service.onDrain(() => this.#awaitHandshakes())
+    service.onClosing(() => this.#awaitHandshakes())
     if (authorized !== undefined) this.#watch(authorized)
   }
 
@@ -140,19 +143,19 @@ export class Door {
   #welcome(socket: SecureSocket): void {
     const { key, name, ip } = socket.authorization as Credentials
     const address = remoteText(socket)
-    if (this.#service.draining) return this.#turnAway(socket)
+    if (this.#service.closed) return this.#turnAway(socket)
     const live = this.#onVisit({ socket, key, name, address, started: Date.now() })
-    const credentials = { key, name, ip }
-    this.#inside.set(live, credentials)
+    this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
     live.done.finally(() => this.#inside.delete(live))
+    if (this.#options.once) this.#service.close()
   }
 
-  /** One that was shaking hands when the service was told to end. */
+  /** One that was still shaking hands when the service closed. */
   #turnAway(socket: SecureSocket): void {
     const done = new Promise(resolve => socket.once('close', resolve))
     this.#service.hold({ end: () => socket.destroy(), done })
-    tell(socket, ALERT_SHUTTING_DOWN, 'the service is shutting down')
+    tell(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
   }
 
   #awaitHandshakes(): void {
@@ -185,7 +188,7 @@ export class Door {
     this.#authorized = file
     this.#service.onReload(() => file.reload())
     this.#service.onHealth(() => file.trouble)
-    this.#service.onClose(() => {
+    this.#service.onEnd(() => {
       file.close()
       clearTimeout(this.#expiry)
     })

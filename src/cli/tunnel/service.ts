@@ -19,8 +19,8 @@ export interface Live {
 }
 
 export interface ServiceOptions {
-  accessLog: string | undefined
-  metrics: ListenPlace | undefined
+  accessLog?: string | undefined
+  metrics?: ListenPlace | undefined
   /** How long connections may go on when the service is told to end, in milliseconds. */
   drainTimeout: number
 }
@@ -30,17 +30,14 @@ export class Service {
   readonly live = new Set<Live>()
   #servers: net.Server[] = []
   #reloads: (() => void)[] = []
-  #drains: (() => void)[] = []
+  #closings: (() => void)[] = []
   #troubles: { trouble: () => string; fails: boolean }[] = []
-  #closing: (() => void)[] = []
+  #endings: (() => void)[] = []
   #accessLog: AccessLog | undefined
   #metrics: Metrics | undefined
   #drainTimeout: number
-  #draining = false
-  #drained!: () => void
-  #whenDrained = new Promise<void>(resolve => {
-    this.#drained = resolve
-  })
+  #closed = false
+  #whenOver = withResolver()
 
   private constructor(drainTimeout: number) {
     this.#drainTimeout = drainTimeout
@@ -54,8 +51,8 @@ export class Service {
   }
 
   /** It takes nothing new any more. */
-  get draining(): boolean {
-    return this.#draining
+  get closed(): boolean {
+    return this.#closed
   }
 
   /** Listens, for as long as the service takes connections. @returns where */
@@ -74,13 +71,14 @@ export class Service {
     this.#troubles.push({ trouble, fails })
   }
 
-  onClose(close: () => void): void {
-    this.#closing.push(close)
+  /** Called when nothing new is taken any more; what is held then is waited for. */
+  onClosing(closing: () => void): void {
+    this.#closings.push(closing)
   }
 
-  /** Called when nothing new is taken any more; what it holds is waited for. */
-  onDrain(drain: () => void): void {
-    this.#drains.push(drain)
+  /** Called when all is over. */
+  onEnd(end: () => void): void {
+    this.#endings.push(end)
   }
 
   /** A connection that was let in: kept in sight until it is done. */
@@ -94,7 +92,7 @@ export class Service {
     this.live.add(live)
     live.done.finally(() => {
       this.live.delete(live)
-      if (this.#draining && this.live.size === 0) this.#drained()
+      if (this.#closed && this.live.size === 0) this.#whenOver.resolve()
     })
   }
 
@@ -106,29 +104,35 @@ export class Service {
 
   /** Serves until a signal has ended it, and all connections are over. */
   async run(): Promise<void> {
-    const forget = heedSignals({ drain: () => this.drain(), stop: () => this.#stop(), reload: () => this.#reload() })
+    const forget = heedSignals({ drain: () => this.#drain(), stop: () => this.#stop(), reload: () => this.#reload() })
     notifySystemd('READY=1')
-    await this.#whenDrained
+    await this.#whenOver.promise
     forget()
-    for (const close of this.#closing) close()
+    for (const end of this.#endings) end()
     this.#accessLog?.close()
   }
 
-  /** Takes nothing new; what is open may end by itself, for a while. */
-  drain(): void {
-    if (this.#draining) return
-    this.#draining = true
-    notifySystemd('STOPPING=1')
+  /** Takes nothing new; is over when what is open has ended. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
     for (const server of this.#servers) server.close()
-    for (const drain of this.#drains) drain()
-    if (this.live.size === 0) return this.#drained()
-    log.info(`ending: ${this.live.size} connections are open, and have ${this.#drainTimeout / 1000} s`)
+    for (const closing of this.#closings) closing()
+    if (this.live.size === 0) this.#whenOver.resolve()
+  }
+
+  /** Closes, and lets what is open end by itself, for a while. */
+  #drain(): void {
+    notifySystemd('STOPPING=1')
+    this.close()
+    if (this.live.size === 0) return
+    log.info(`ending: ${countText(this.live.size)} open, for ${this.#drainTimeout / 1000} s at most`)
     const timer = setTimeout(() => this.#stop(), this.#drainTimeout)
-    this.#whenDrained.then(() => clearTimeout(timer))
+    this.#whenOver.promise.then(() => clearTimeout(timer))
   }
 
   #stop(): void {
-    if (this.live.size > 0) log.info(`ending ${this.live.size} connections`)
+    log.info(`ending ${countText(this.live.size)}`)
     for (const live of this.live) live.end({ how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
   }
 
@@ -165,7 +169,7 @@ export class Service {
       return response.end(await registry.metrics())
     })
     await listenAt(server, place)
-    this.onClose(() => {
+    this.onEnd(() => {
       server.close()
       server.closeAllConnections()
     })
@@ -175,10 +179,22 @@ export class Service {
   /** 503 where a client had better go elsewhere. */
   #sayHealth(response: http.ServerResponse): void {
     const present = this.#troubles.filter(({ trouble }) => trouble() !== '')
-    const fails = this.#draining || present.some(it => it.fails)
-    const status = this.#draining ? 'draining' : fails ? 'failing' : present.length > 0 ? 'trouble' : 'ok'
+    const fails = this.#closed || present.some(it => it.fails)
+    const status = this.#closed ? 'draining' : fails ? 'failing' : present.length > 0 ? 'trouble' : 'ok'
     const troubles = present.map(({ trouble }) => trouble())
     response.writeHead(fails ? 503 : 200, { 'content-type': 'application/json' })
     response.end(`${JSON.stringify({ status, connections: this.live.size, troubles })}\n`)
   }
+}
+
+function countText(count: number): string {
+  return count === 1 ? '1 connection' : `${count} connections`
+}
+
+function withResolver(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void
+  const promise = new Promise<void>(it => {
+    resolve = it
+  })
+  return { promise, resolve }
 }
