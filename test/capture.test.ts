@@ -6,8 +6,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectionsOf, isCapture, type Packet, readCapture } from '../src/inspect/index.js'
 import { Capturing, cannotCapture, type Tool } from './support/capturing.js'
+import { filesIn, nopki, workFolder } from './support/command.js'
 import { dialThrough, echoServers, line, startRouting } from './support/routing.js'
-import { run, scratch } from './support/run.js'
 import {
   cleanUpAfter,
   dial,
@@ -23,7 +23,7 @@ import {
 
 const test = suite('capture')
 cleanUpAfter(test)
-const folder = scratch(test)
+const folder = filesIn(workFolder(test))
 const data = someBytes(200_000)
 
 function check(tool: Tool, name: string, body: () => Promise<void>): void {
@@ -56,14 +56,14 @@ interface FieldLine {
 }
 
 async function inspect(...args: string[]): Promise<{ lines: Line[]; stderr: string }> {
-  const { stdout, stderr, code } = await run(['inspect', ...args, '--json'])
-  assert.is(code, 0, stderr)
+  const { out, err, code } = await nopki(['inspect', ...args, '--json'])
+  assert.is(code, 0, err)
   return {
-    lines: stdout
+    lines: String(out)
       .trim()
       .split('\n')
       .map(it => JSON.parse(it)),
-    stderr,
+    stderr: err,
   }
 }
 
@@ -119,12 +119,15 @@ for (const version of VERSIONS) {
       assert.match(last.map(it => it.meaning).join(), version === 2 ? /final/ : /no type, no data/)
     }
     checkStreams(bytes, file)
-    const text = await run(['inspect', file, '--keylog', keylog])
+    const text = await nopki(['inspect', file, '--keylog', keylog])
     assert.is(text.code, 0)
-    assert.match(text.stdout, /^── connection 1, packet \d+: 127\.0\.0\.1:\d+ → 127\.0\.0\.1:\d+, from the client$/m)
-    assert.match(text.stdout, /^plaintext of a record: \d+ bytes$/m)
+    assert.match(
+      String(text.out),
+      /^── connection 1, packet \d+: 127\.0\.0\.1:\d+ → 127\.0\.0\.1:\d+, from the client$/m,
+    )
+    assert.match(String(text.out), /^plaintext of a record: \d+ bytes$/m)
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is not to be there
-    assert.not.match(text.stdout, /[\x00-\x09\x0b-\x1f\x7f]/)
+    assert.not.match(String(text.out), /[\x00-\x09\x0b-\x1f\x7f]/)
   })
 }
 

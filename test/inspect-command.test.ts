@@ -6,10 +6,10 @@ import * as assert from 'uvu/assert'
 import { fromHexText, messagesOf, parseKeyLog } from '../src/inspect/index.js'
 import { plaintextOf } from './peer/record.js'
 import { bytes, hex, type Vector, vectors } from './peer/vectors.js'
-import { run, scratch } from './support/run.js'
+import { filesIn, nopki, workFolder } from './support/command.js'
 
 const test = suite('inspect command')
-const folder = scratch(test)
+const folder = filesIn(workFolder(test))
 
 /** All bytes of one direction. */
 function directionOf(vector: Vector, from: 'client' | 'server'): Buffer {
@@ -41,9 +41,9 @@ for (const vector of vectors) {
       const file = folder.path('direction')
       writeFileSync(file, all)
       const as = from === 'server' && vector.version === 1 ? ['--as', 'challenge1'] : []
-      const { stdout, stderr, code } = await run(['inspect', file, '--keylog', keylog, '--json', ...as])
-      assert.is(code, 0, stderr)
-      const lines: Line[] = stdout
+      const { out, err, code } = await nopki(['inspect', file, '--keylog', keylog, '--json', ...as])
+      assert.is(code, 0, err)
+      const lines: Line[] = String(out)
         .trim()
         .split('\n')
         .map(it => JSON.parse(it))
@@ -69,23 +69,23 @@ const v2 = vectors.find(it => it.name === 'v2 pinned')!
 
 test('hex digits on standard input, as text', async () => {
   const digits = v2.hello.slice(0, 144).replace(/../g, '$& ')
-  const { stdout, stderr, code } = await run(['inspect'], digits)
-  assert.is(code, 0, stderr)
+  const { out, err, code } = await nopki(['inspect'], { input: digits })
+  assert.is(code, 0, err)
   assert.match(
-    stdout,
+    String(out),
     /^hello, version 2: 72 bytes, cut short: 1220 bytes missing\n\nversion +4 bytes at 0 {2}"npk2" = version 2\n/,
   )
   for (const text of [v2.hello, v2.hello.toUpperCase(), v2.hello.replace(/../g, '$&:').slice(0, -1), `${v2.hello}\n`]) {
-    assert.match((await run(['inspect', '-'], text)).stdout, /^hello, version 2: 1292 bytes\n/)
+    assert.match(String((await nopki(['inspect', '-'], { input: text })).out), /^hello, version 2: 1292 bytes\n/)
   }
 })
 
 test('--as says what the bytes are', async () => {
   const alert = Buffer.from(plaintextOf(1, Buffer.from('\x03\x00no'))).toString('hex')
   const says = async (as: string, input: string, expected: RegExp) => {
-    const { stdout, code } = await run(['inspect', '--as', as], input)
+    const { out, code } = await nopki(['inspect', '--as', as], { input })
     assert.is(code, 0)
-    assert.match(stdout, expected)
+    assert.match(String(out), expected)
   }
   await says('plaintext', alert, /= alert[\s\S]*= 3, not authorized[\s\S]*no$/m)
   await says(
@@ -101,10 +101,10 @@ test('--as says what the bytes are', async () => {
 
 test('what is wrong is said, with what to do, and the exit code', async () => {
   const fails = async (args: string[], input: string, code: number, stderr: RegExp) => {
-    const result = await run(['inspect', ...args], input)
-    assert.is(result.code, code, result.stderr)
-    assert.is(result.stdout, '')
-    assert.match(result.stderr, stderr)
+    const result = await nopki(['inspect', ...args], { input })
+    assert.is(result.code, code, result.err)
+    assert.is(String(result.out), '')
+    assert.match(result.err, stderr)
   }
   await fails([], '', 1, /^error: there are no bytes in standard input\n$/)
   await fails(
@@ -137,19 +137,17 @@ test('a key that is not the right one opens nothing, and says so', async () => {
     ...v2,
     keys: { clientToServer: v2.keys.serverToClient, serverToClient: v2.keys.clientToServer },
   })
-  const { stdout, code } = await run(
-    ['inspect', '--keylog', folder.write('wrong', wrong)],
-    directionOf(v2, 'client').toString('hex'),
-  )
+  const { out, code } = await nopki(['inspect', '--keylog', folder.write('wrong', wrong)], {
+    input: directionOf(v2, 'client').toString('hex'),
+  })
   assert.is(code, 0)
-  assert.match(stdout, /^it does not open under the logged key: the records behind it are left sealed$/m)
-  assert.not.match(stdout, /plaintext of a record/)
+  assert.match(String(out), /^it does not open under the logged key: the records behind it are left sealed$/m)
+  assert.not.match(String(out), /plaintext of a record/)
   const other = keylogOf(vectors.find(it => it.name === 'v2 context')!)
-  const sealed = await run(
-    ['inspect', '--keylog', folder.write('other', other)],
-    directionOf(v2, 'client').toString('hex'),
-  )
-  assert.not.match(sealed.stdout, /plaintext of a record|does not open/)
+  const sealed = await nopki(['inspect', '--keylog', folder.write('other', other)], {
+    input: directionOf(v2, 'client').toString('hex'),
+  })
+  assert.not.match(String(sealed.out), /plaintext of a record|does not open/)
 })
 
 test('the messages of a direction that is cut anywhere', () => {

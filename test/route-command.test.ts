@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodePublicKey, encodeSecretKey, generateKeyPair, type SecureSocket } from '../src/node/index.js'
+import { filesIn, nopki, type Running, startNopki, workFolder } from './support/command.js'
 import { dialPlain, dialThrough, echoServers, freePort, line, middleboxKeys } from './support/routing.js'
-import { Running, run, scratch } from './support/run.js'
 import {
   cleanUpAfter,
   guarded,
@@ -24,21 +24,21 @@ import {
 const test = suite('route command')
 const check = (name: string, body: () => Promise<void>, limit = 30_000) => guarded(test, name, body, limit)
 cleanUpAfter(test)
-const folder = scratch(test)
+const folder = filesIn(workFolder(test))
 const key = folder.write('router.key', `${encodeSecretKey(middleboxKeys.secretKey)}\n`)
 const router = encodePublicKey(middleboxKeys.publicKey)
 const server = encodePublicKey(serverKeys.publicKey)
 
 async function start(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
   const port = await freePort()
-  const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
-  await command.says(/^routing on /m)
+  const command = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
+  await command.shows(/^routing on /m)
   return { command, port }
 }
 
 async function end(command: Running): Promise<void> {
-  command.kill('SIGTERM')
-  assert.is((await command.done).code, 0, command.stderr)
+  command.child.kill('SIGTERM')
+  assert.is((await command.ended).code, 0, command.err)
 }
 
 async function echo(socket: SecureSocket, text: string): Promise<void> {
@@ -54,36 +54,36 @@ check('a transcript: start, a table that changes, a line that is wrong, and the 
   await echo(early, 'one')
 
   appendFileSync(table, 'pk_nonsense 4433\n')
-  await command.says(/stay/)
+  await command.shows(/stay/)
   await echo(await dialThrough(port), 'two')
   writeFileSync(`${table}.new`, `${line(serverKeys.publicKey, second!.port)}\n`)
   renameSync(`${table}.new`, table)
-  await command.says(/was read anew/)
+  await command.shows(/was read anew/)
   await echo(await dialThrough(port), 'three')
   assert.is(second!.sockets.length, 1)
   writeFileSync(table, '# none\n')
-  command.kill('SIGHUP')
-  await command.says(/was read anew[\s\S]*was read anew/)
+  command.child.kill('SIGHUP')
+  await command.shows(/was read anew[\s\S]*was read anew/)
   await rejects(dialThrough(port), 'PEER_REJECTED')
   await echo(early, 'still here')
 
-  command.kill('SIGTERM')
-  await command.says(/^ending: /m)
+  command.child.kill('SIGTERM')
+  await command.shows(/^ending: /m)
   await rejects(dialThrough(port), 'ECONNREFUSED')
   await echo(early, 'to the end')
   early.end()
   for (const socket of [...first!.sockets, ...second!.sockets]) socket.end()
-  const { code, stdout, stderr } = await command.done
+  const { code, out, err } = await command.ended
   assert.is(code, 0)
-  assert.is(stdout, '')
+  assert.is(String(out), '')
   assert.fixture(
-    stderr,
+    err,
     `routing on 127.0.0.1:${port} as ${router}: 1 route
 warning: ${table}:2: a public key was expected, and its text has 8 characters; what was read before stays in force
 hint: public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix
 ${table} was read anew
 ${table} was read anew
-ending: 3 connections are open, and have 30 s
+ending: 3 connections open, for 30 s at most
 `,
   )
 })
@@ -91,10 +91,10 @@ ending: 3 connections are open, and have 30 s
 check('what is wrong is said, with what to do, and the exit code', async () => {
   const table = folder.write('empty', '')
   const fails = async (args: string[], code: number, stderr: RegExp) => {
-    const result = await run(['route', ...args])
-    assert.is(result.code, code, result.stderr)
-    assert.is(result.stdout, '')
-    assert.match(result.stderr, stderr)
+    const result = await nopki(['route', ...args])
+    assert.is(result.code, code, result.err)
+    assert.is(String(result.out), '')
+    assert.match(result.err, stderr)
   }
   await fails([], 2, /^error: LISTEN is missing\nhint: nopki route takes LISTEN\n$/)
   await fails(['0'], 2, /^error: --key is missing\nhint: nopki keygen -o router.key makes one\n$/)
@@ -142,7 +142,7 @@ check(
       while (changes >= 0) {
         writeFileSync(`${table}.new`, lines[++changes % 2]!)
         renameSync(`${table}.new`, table)
-        command.kill('SIGHUP')
+        command.child.kill('SIGHUP')
         await sleep(20)
       }
     })()
@@ -161,7 +161,7 @@ check(
     for (const it of servers) assert.ok(it.sockets.length > 0)
     assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, 500)
     for (const { received } of strangers) assert.is(received, 0)
-    assert.not.match(command.stderr, /error|Error/)
+    assert.not.match(command.err, /error|Error/)
     await end(command)
   },
   60_000,
@@ -175,18 +175,18 @@ check('a router that is killed: its clients are told, and find it again when it 
   for (const client of clients) await echo(client, 'here')
   const failed = Promise.all(clients.map(it => next(it, 'error')))
   const servers = Promise.all(backend!.sockets.map(it => next(it, 'error')))
-  command.kill('SIGKILL')
-  await command.done
+  command.child.kill('SIGKILL')
+  await command.ended
   for (const [error] of await failed) assert.is(error.code, 'LINK_TRUNCATED')
   for (const [error] of await servers) assert.is(error.code, 'LINK_TRUNCATED')
   await rejects(dialThrough(port), 'ECONNREFUSED')
-  const again = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
-  await again.says(/^routing on /m)
+  const again = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
+  await again.shows(/^routing on /m)
   const client = await dialThrough(port)
   await echo(client, 'back')
   client.on('error', () => {})
-  again.kill('SIGKILL')
-  await again.done
+  again.child.kill('SIGKILL')
+  await again.ended
 })
 
 check('a backend that goes and comes back', async () => {
@@ -205,13 +205,13 @@ check('a backend that goes and comes back', async () => {
     }),
   )
   forwarder.listen(port, '127.0.0.1')
-  await command.says(/^127.* is back$/m)
+  await command.shows(/^127.* is back$/m)
   const client = await dialThrough(at)
   await echo(client, 'here')
   client.destroy()
   await end(command)
   assert.match(
-    command.stderr,
+    command.err,
     /^warning: 127\.0\.0\.1:\d+ cannot be reached: connect ECONNREFUSED.*; it is asked until it is back\n127\.0\.0\.1:\d+ is back$/m,
   )
 })
@@ -223,11 +223,11 @@ check('a second SIGTERM cuts off what is left', async () => {
   await echo(client, 'here')
   const failed = next(client, 'error')
   backend!.sockets[0]!.on('error', () => {})
-  command.kill('SIGTERM')
-  await command.says(/ending: 1 connections/)
-  command.kill('SIGTERM')
+  command.child.kill('SIGTERM')
+  await command.shows(/^ending: 1 connection /m)
+  command.child.kill('SIGTERM')
   assert.is((await failed)[0].code, 'LINK_TRUNCATED')
-  assert.is((await command.done).code, 0)
+  assert.is((await command.ended).code, 0)
 })
 
 check('a Unix socket in front, and one behind', async () => {
@@ -236,7 +236,7 @@ check('a Unix socket in front, and one behind', async () => {
   const { createServer } = await import('../src/node/index.js')
   const backend = track(createServer({ keyPair: serverKeys }, socket => socket.pipe(socket)))
   await new Promise<void>(resolve => backend.listen(behind, resolve))
-  const command = new Running([
+  const command = startNopki([
     'route',
     `unix:${path}`,
     '-k',
@@ -244,7 +244,7 @@ check('a Unix socket in front, and one behind', async () => {
     '-t',
     folder.write('unix', `${server} unix:${behind}`),
   ])
-  await command.says(/^routing on unix:/m)
+  await command.shows(/^routing on unix:/m)
   const client = await dialThrough(0, {
     stream: net.connect({ path, allowHalfOpen: true }),
     allowHalfOpen: true,
@@ -261,10 +261,10 @@ check('the key never shows', async () => {
   const secret = encodeSecretKey(middleboxKeys.secretKey)
   if (process.platform === 'linux') {
     for (const name of ['cmdline', 'environ'])
-      assert.not.ok(readFileSync(`/proc/${command.child.pid}/${name}`, 'latin1').includes(secret))
+      assert.not.ok(readFileSync(`/proc/${command.pid}/${name}`, 'latin1').includes(secret))
   }
   await end(command)
-  assert.not.ok(command.stderr.includes(secret))
+  assert.not.ok(command.err.includes(secret))
 })
 
 test.run()

@@ -5,8 +5,8 @@ import { createClient } from '@redis/client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodePublicKey, encodeSecretKey } from '../src/node/index.js'
+import { filesIn, nopki, type Running, startNopki, workFolder } from './support/command.js'
 import { dialThrough, echoServers, freePort, middleboxKeys } from './support/routing.js'
-import { Running, run, scratch } from './support/run.js'
 import { cleanUpAfter, guarded, next, rejects, serverKeys, until } from './support/sockets.js'
 
 const test = suite('route with Redis')
@@ -15,7 +15,7 @@ const check = installed
   ? (name: string, body: () => Promise<void>) => guarded(test, name, body, 40_000)
   : (name: string, _body: unknown) => test.skip(`${name}: redis-server is not installed`)
 cleanUpAfter(test)
-const folder = scratch(test)
+const folder = filesIn(workFolder(test))
 const key = folder.write('router.key', encodeSecretKey(middleboxKeys.secretKey))
 const wanted = encodePublicKey(serverKeys.publicKey)
 const servers = new Set<ChildProcess>()
@@ -44,8 +44,8 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
 
 async function startRouter(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
   const port = await freePort()
-  const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
-  await command.says(/^routing on /m)
+  const command = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
+  await command.shows(/^routing on /m)
   return { command, port }
 }
 
@@ -71,7 +71,7 @@ check('two routers, one table: a change reaches both, and Redis may go and come 
     }
   }
   const heard = (times: number) =>
-    Promise.all(routers.map(it => it.command.says(new RegExp(`(read anew from Redis[\\s\\S]*){${times}}`))))
+    Promise.all(routers.map(it => it.command.shows(new RegExp(`(read anew from Redis[\\s\\S]*){${times}}`))))
   await reached()
   assert.is(first!.sockets.length, 2)
 
@@ -83,7 +83,7 @@ check('two routers, one table: a change reaches both, and Redis may go and come 
   // Away: the last table stays, for those who come too.
   await stop(redis, 'SIGKILL')
   for (const { command } of routers)
-    await command.says(/^warning: Redis at 127\.0\.0\.1:\d+ is away: .*; the last good table stays in force$/m)
+    await command.shows(/^warning: Redis at 127\.0\.0\.1:\d+ is away: .*; the last good table stays in force$/m)
   await reached()
   assert.is(second!.sockets.length, 4)
 
@@ -91,33 +91,33 @@ check('two routers, one table: a change reaches both, and Redis may go and come 
   redis = await startRedis(at)
   await until(() => operator.isReady)
   await setTo(first!.port)
-  await Promise.all(routers.map(it => it.command.says(/is away[\s\S]*read anew from Redis[\s\S]*/)))
+  await Promise.all(routers.map(it => it.command.shows(/is away[\s\S]*read anew from Redis[\s\S]*/)))
   for (let before = first!.sockets.length; first!.sockets.length < before + 2; ) await reached()
 
   // There, but without a word.
   redis.kill('SIGSTOP')
-  await Promise.all(routers.map(it => it.command.says(/(is away[\s\S]*){2}/)))
+  await Promise.all(routers.map(it => it.command.shows(/(is away[\s\S]*){2}/)))
   await reached()
   redis.kill('SIGCONT')
-  await Promise.all(routers.map(it => it.command.says(/(is away[\s\S]*){2}read anew from Redis/)))
+  await Promise.all(routers.map(it => it.command.shows(/(is away[\s\S]*){2}read anew from Redis/)))
 
   // A field that is wrong.
   await operator.hSet('nopki:routes', 'pk_nonsense', 'x')
   for (const { command } of routers) {
-    await command.says(
+    await command.shows(
       /^warning: nopki:routes in Redis, field pk_nonsense: a public key was expected.*; the last good table stays in force$/m,
     )
   }
   await reached()
   await operator.del('nopki:routes')
   for (const { command, port } of routers) {
-    await command.says(/field pk_nonsense[\s\S]*read anew from Redis/)
+    await command.shows(/field pk_nonsense[\s\S]*read anew from Redis/)
     await rejects(dialThrough(port), 'PEER_REJECTED')
   }
   operator.destroy()
   for (const { command } of routers) {
-    command.kill('SIGTERM')
-    assert.is((await command.done).code, 0, command.stderr)
+    command.child.kill('SIGTERM')
+    assert.is((await command.ended).code, 0, command.err)
   }
   await stop(redis, 'SIGTERM')
 })
@@ -127,21 +127,18 @@ check('a password comes from a file, and a Redis that is not there is an error',
   const redis = await startRedis(at, '--requirepass', 'hunter2')
   const password = folder.write('password', 'hunter2\n')
   const { command } = await startRouter(`redis://127.0.0.1:${at}`, '--table-password', password)
-  assert.match(command.stderr, /the table is empty, so every client is refused/)
-  command.kill('SIGTERM')
-  await command.done
-  assert.not.match(command.stderr, /hunter2/)
-  const refused = await run(['route', '0', '-k', key, '-t', `redis://127.0.0.1:${at}`])
+  assert.match(command.err, /the table is empty, so every client is refused/)
+  command.child.kill('SIGTERM')
+  await command.ended
+  assert.not.match(command.err, /hunter2/)
+  const refused = await nopki(['route', '0', '-k', key, '-t', `redis://127.0.0.1:${at}`])
   assert.is(refused.code, 1)
-  assert.match(
-    refused.stderr,
-    /^error: the table cannot be read from Redis at 127\.0\.0\.1:\d+: .*NOAUTH.*\nhint: .*\n$/s,
-  )
+  assert.match(refused.err, /^error: the table cannot be read from Redis at 127\.0\.0\.1:\d+: .*NOAUTH.*\nhint: .*\n$/s)
   await stop(redis, 'SIGTERM')
-  const away = await run(['route', '0', '-k', key, '-t', `redis://127.0.0.1:${at}`])
+  const away = await nopki(['route', '0', '-k', key, '-t', `redis://127.0.0.1:${at}`])
   assert.is(away.code, 1)
   assert.match(
-    away.stderr,
+    away.err,
     /^error: the table cannot be read from Redis at 127\.0\.0\.1:\d+: .*ECONNREFUSED.*\nhint: .*\n$/,
   )
   for (const [table, reason] of [
@@ -149,9 +146,9 @@ check('a password comes from a file, and a Redis that is not there is an error',
     ['redis://h?other=1', /does not belong there/],
     ['redis://h?key=', /does not belong there/],
   ] as const) {
-    const { code, stderr } = await run(['route', '0', '-k', key, '-t', table])
+    const { code, err } = await nopki(['route', '0', '-k', key, '-t', table])
     assert.is(code, 2)
-    assert.match(stderr, reason)
+    assert.match(err, reason)
   }
 })
 

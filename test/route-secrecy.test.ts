@@ -6,13 +6,13 @@ import net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodePublicKey, encodeSecretKey, generateKeyPair } from '../src/node/index.js'
+import { filesIn, startNopki, workFolder } from './support/command.js'
 import { dialThrough, echoServers, freePort, line, middleboxKeys } from './support/routing.js'
-import { Running, scratch } from './support/run.js'
 import { cleanUpAfter, guarded, listen, next, readAll, serverKeys, track, VERSIONS } from './support/sockets.js'
 
 const test = suite('route secrecy')
 cleanUpAfter(test)
-const folder = scratch(test)
+const folder = filesIn(workFolder(test))
 const key = folder.write('router.key', encodeSecretKey(middleboxKeys.secretKey))
 const ROUNDS = 20
 
@@ -26,8 +26,8 @@ for (const version of VERSIONS) {
       const behind = await tap(server!.port, crossed)
       const port = await freePort()
       const table = folder.write(`routes${version}`, line(serverKeys.publicKey, behind))
-      const command = new Running(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
-      await command.says(/^routing on /m)
+      const command = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
+      await command.shows(/^routing on /m)
       const front = await tap(port, crossed)
 
       const secrets: Buffer[] = []
@@ -63,15 +63,15 @@ for (const version of VERSIONS) {
       }
       if (process.platform === 'linux') {
         const wanted = Buffer.from(encodePublicKey(serverKeys.publicKey))
-        const found = searchMemory(command.child.pid!, [...secrets, wanted])
+        const found = searchMemory(command.pid, [...secrets, wanted])
         assert.is(found.at(-1), true, 'the search does not find what is there')
         secrets.forEach((secret, at) => {
           assert.not.ok(found[at], `${secret} is in the middlebox’s memory`)
         })
       }
       for (const socket of live) socket.destroy()
-      command.kill('SIGTERM')
-      await command.done
+      command.child.kill('SIGTERM')
+      await command.ended
     },
     60_000,
   )

@@ -90,7 +90,7 @@ export const route = defineCommand({
     service.onHealth(() => table.trouble)
     service.onHealth(() => backends.down.map(name => `${name} is down`).join(', '))
     service.onReload(() => table.reload())
-    service.onClose(() => {
+    service.onEnd(() => {
       table.close()
       backends.close()
     })
@@ -105,8 +105,10 @@ export const route = defineCommand({
       lifetime: values['max-lifetime'],
     })
     const where = await middlebox.open(place)
+    // Signals are heeded from here on: before it is said that there is something to signal to.
+    const over = service.run()
     log.info(`routing on ${where} as ${encodePublicKey(keyPair.publicKey)}: ${count(table.value)}`)
-    await service.run()
+    await over
   },
 })
 

@@ -20,6 +20,16 @@ export function workFolder(test: Test): string {
   return folder
 }
 
+/** Paths and small files in a folder. */
+export function filesIn(folder: string) {
+  const path = (name: string) => join(folder, name)
+  const write = (name: string, text: string) => {
+    writeFileSync(path(name), text, { mode: 0o600 })
+    return path(name)
+  }
+  return { path, write }
+}
+
 export interface RunOptions {
   input?: string | Buffer
   cwd?: string

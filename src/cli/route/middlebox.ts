@@ -54,7 +54,7 @@ export class Middlebox {
       keepAliveInitialDelay: keepAlive,
     })
     this.server.on('connection', socket => this.#accept(socket))
-    service.onDrain(() => {
+    service.onClosing(() => {
       for (const socket of this.#pending.keys()) socket.destroy()
     })
   }
