@@ -10,6 +10,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   expose: async () => (await import('./expose.js')).expose,
   route: async () => (await import('./route.js')).route,
   inspect: async () => (await import('./inspect.js')).inspect,
+  doctor: async () => (await import('./doctor.js')).doctor,
   demo: async () => (await import('./demo.js')).demo,
 }
 

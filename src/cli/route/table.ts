@@ -1,6 +1,6 @@
 // The table of routes: which servers' keys there are, and where their backends are.
 
-import { ChannelError, decodePublicKey, encodePublicKey } from '../../node/index.js'
+import { decodePublicKey, encodePublicKey } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 
@@ -32,9 +32,7 @@ export function addRoute(table: Map<string, readonly Place[]>, key: string, back
     const places = new Map(backends.map(text => parsePlain(text, 'a backend')).map(place => [placeText(place), place]))
     table.set(name, [...places.values()])
   } catch (error) {
-    const { message, hint } = Failure.of(error)
-    // The code of a ChannelError tells the reader of a file nothing.
-    throw new Failure(`${where}: ${error instanceof ChannelError ? error.reason : message}`, hint)
+    throw Failure.at(where, error)
   }
 }
 
