@@ -42,11 +42,12 @@ export const connect = defineCommand({
   ],
   async run(values, [address = '']) {
     const dial = await dialler(address, values)
+    // Aborted, it would end a channel without a word: only what is not yet one.
     const gone = new AbortController()
     let streams: StandardStreams | undefined
     const interrupt = () => {
-      gone.abort(INTERRUPTED)
-      streams?.end({ how: 'shutdown', detail: INTERRUPTED.message }, ALERT_SHUTTING_DOWN, 'the client was interrupted')
+      if (!streams) return gone.abort(INTERRUPTED)
+      streams.end({ how: 'shutdown', detail: INTERRUPTED.message }, ALERT_SHUTTING_DOWN, 'the client was interrupted')
     }
     const forget = heedSignals({ drain: interrupt, stop: () => process.exit(1) })
     const waiting = new Progress(() => 'connecting…')

@@ -65,8 +65,13 @@ export function startNopki(args: string[], options: RunOptions = {}): Running {
 }
 
 /** `nopki ARGS` at a terminal of its own: what is typed is written to `child.stdin`, what it shows is `out`. */
-export function atTerminal(args: string[], options: RunOptions = {}): Running {
-  return new Running('python3', ['-c', TERMINAL, process.execPath, MAIN, ...args], options)
+export function atTerminal(args: string[]): Running {
+  return new Running('python3', ['-c', TERMINAL, process.execPath, MAIN, ...args])
+}
+
+/** The same for a line that a shell reads. */
+export function shellAtTerminal(line: string, env: NodeJS.ProcessEnv): Running {
+  return new Running('python3', ['-c', TERMINAL, 'sh', '-c', line], { env })
 }
 
 /** A program that runs, and what it has written so far. */

@@ -20,12 +20,14 @@ export class Failure extends Error {
     if (error instanceof Failure) return error
     if (error instanceof ChannelError) {
       const [reason, ...next] = error.message.split('; ')
-      return new Failure(reason ?? error.message, next.join('; '))
+      // From a file they come by `at`: here they are arguments.
+      const usage = error.code === 'USE_BAD_ADDRESS' || error.code === 'USE_BAD_KEY'
+      return new Failure(reason ?? error.message, next.join('; '), usage ? 2 : 1)
     }
     const { code, message } = error as NodeJS.ErrnoException
     if (code?.startsWith('ERR_PARSE_ARGS')) {
       // Node's own advice, in further sentences, is for those who call parseArgs.
-      return Failure.usage(message.replace(/\. .*$/s, ''), 'add --help to see what the command takes')
+      return Failure.usage(message.replace(/\.\s.*$/s, ''), 'add --help to see what the command takes')
     }
     return new Failure(message)
   }

@@ -18,7 +18,7 @@ export class Progress {
 
   #repeat(): void {
     const text = this.#text()
-    if (text !== '') process.stderr.write(CLEAR + text.slice(0, (process.stderr.columns ?? 80) - 1))
+    if (text !== '') process.stderr.write(CLEAR + text.slice(0, (process.stderr.columns || 80) - 1))
     this.#shown ||= text !== ''
     this.#timer = setTimeout(() => this.#repeat(), NEXT_MS).unref()
   }

@@ -13,7 +13,6 @@ export class StandardStreams implements Live {
   readonly done: Promise<unknown>
   #channel: SecureSocket
   #cutShort: Error | undefined
-  #peerEnded = false
   #started = Date.now()
 
   constructor(channel: SecureSocket) {
@@ -40,6 +39,7 @@ export class StandardStreams implements Live {
   #transfer(): Promise<void> {
     const channel = this.#channel
     const { stdin, stdout } = process
+    let hungUp = false
     return new Promise((resolve, reject) => {
       stdin.on('data', chunk => {
         if (!channel.writable) return
@@ -57,19 +57,16 @@ export class StandardStreams implements Live {
         stdout.once('drain', () => channel.resume())
       })
       channel.on('end', () => {
-        this.#peerEnded = true
-        closeStandardOutput()
+        hungUp = stdin.isTTY === true
+        // Who types has nothing more to say to a peer that has gone.
+        if (hungUp) channel.end()
+        else closeStandardOutput()
       })
       channel.on('error', error => {
-        this.#cutShort ??= this.#isHangUp() ? undefined : error
+        if (!hungUp) this.#cutShort ??= error
       })
       channel.on('close', () => (this.#cutShort ? reject(this.#cutShort) : resolve()))
     })
-  }
-
-  /** The peer has said all, and closed: nothing is lost where nothing was sent, and who types sees it. */
-  #isHangUp(): boolean {
-    return this.#peerEnded && (process.stdin.isTTY === true || this.#channel.bytesWritten === 0)
   }
 
   #progressText(): string {
@@ -83,7 +80,6 @@ export class StandardStreams implements Live {
 
 /** Whoever reads our output learns that nothing more comes, though we go on sending. */
 function closeStandardOutput(): void {
-  if (process.stdout.isTTY) return
   process.stdout.end(() => {
     try {
       closeSync(process.stdout.fd)
