@@ -12,6 +12,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import('./inspect.js')).inspect,
   doctor: async () => (await import('./doctor.js')).doctor,
   demo: async () => (await import('./demo.js')).demo,
+  completion: async () => (await import('./completion.js')).completion,
 }
 
 /** Every command's declaration, in the order in which lists show them. */
