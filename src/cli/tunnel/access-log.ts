@@ -24,7 +24,10 @@ export interface AccessEntry {
   detail: string | null
 }
 
-/** Appends to a file, which may be moved away: `reopen` then goes on in a new one. A full disk loses lines, and nothing else. */
+/**
+ * Appends to a file, which may be moved away: `reopen` then goes on in a new one. A full disk loses lines, and nothing else. The file
+ * `-` is standard error.
+ */
 export class AccessLog {
   readonly path: string
   #descriptor: number
@@ -37,7 +40,7 @@ export class AccessLog {
   /** @throws Failure where the file cannot be opened */
   constructor(path: string) {
     this.path = path
-    this.#descriptor = open(path)
+    this.#descriptor = path === '-' ? 2 : open(path)
   }
 
   get trouble(): string {
@@ -45,6 +48,7 @@ export class AccessLog {
   }
 
   write(entry: AccessEntry): void {
+    if (this.path === '-') return log.info(JSON.stringify(entry))
     const line = Buffer.from(`${this.#torn ? '\n' : ''}${JSON.stringify(entry)}\n`)
     try {
       // At once, and not through a stream: what is logged is on its way to the disk when the connection is gone.
@@ -62,6 +66,7 @@ export class AccessLog {
   }
 
   reopen(): void {
+    if (this.path === '-') return
     try {
       const next = open(this.path)
       closeSync(this.#descriptor)
@@ -72,7 +77,7 @@ export class AccessLog {
   }
 
   close(): void {
-    closeSync(this.#descriptor)
+    if (this.path !== '-') closeSync(this.#descriptor)
   }
 }
 

@@ -36,7 +36,7 @@ export const serviceOptions = {
   },
   'access-log': {
     value: 'FILE',
-    summary: 'appends a line of JSON for every connection; SIGHUP opens the file anew',
+    summary: 'appends a line of JSON for every connection, - to standard error; SIGHUP opens the file anew',
     completes: 'file',
   },
   metrics: {

@@ -48,7 +48,7 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    from.on('end', () => this.#ending || to.end())
+    this.#passEnd(from, to)
   }
 
   /** Channel to plain: the records of one turn in one write. */
@@ -70,7 +70,14 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    from.on('end', () => this.#ending || to.end())
+    this.#passEnd(from, to)
+  }
+
+  #passEnd(from: Duplex, to: Duplex): void {
+    const pass = () => void (this.#ending || to.end())
+    // It may have ended before it was joined.
+    if (from.readableEnded) pass()
+    else from.on('end', pass)
   }
 
   #fail(ending: Ending, alert?: { code: number; text: string }): void {
