@@ -47,7 +47,7 @@ test('the man pages are built, and are those of this version', () => {
 
 await check('groff', 'groff finds nothing to say of the man pages, and shows all that --help does', async () => {
   for (const [name, text] of manPages(commands, '1.2.3')) {
-    const { code, out, err } = await run('groff', ['-man', '-Tutf8', '-ww', '-P-c'], { input: text })
+    const { code, out, err } = await run('groff', ['-man', '-Tutf8', '-ww', '-P-cbou'], { input: text })
     assert.is(code, 0)
     assert.is(err, '', name)
     const shown = String(out)

@@ -27,7 +27,7 @@ export const route = defineCommand({
 
     The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken, and
     those that are open have --drain-timeout to end by themselves; then, or on a second signal, they are reset.`,
-  args: [{ name: 'LISTEN', summary: 'where to listen: PORT, HOST:PORT or unix:PATH' }],
+  args: [{ name: 'LISTEN', summary: 'where to listen: PORT (of all addresses), HOST:PORT, unix:PATH or systemd' }],
   options: {
     ...keyOptions,
     table: { short: 't', value: 'FILE|redis://...', summary: 'the table of routes', completes: 'file' },

@@ -1,4 +1,4 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
 import { Failure } from './failure.js'
 import { log } from './output.js'
 
@@ -13,6 +13,7 @@ export class WatchedFile<T> {
   #value: T
   #text: string
   #trouble = ''
+  #settling: NodeJS.Timeout | undefined
 
   /**
    * @param parse throws a `Failure` that names the path, and the line, where the text is wrong
@@ -56,10 +57,19 @@ export class WatchedFile<T> {
   }
 
   close(): void {
+    clearTimeout(this.#settling)
     unwatchFile(this.path, this.#onStat)
   }
 
-  #onStat = (): void => this.reload()
+  /** A file that is being written is read when it is at rest: half of it, or nothing, may be a good text too. */
+  #onStat = (seen: Stats): void => {
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => {
+      const now = statSync(this.path, { throwIfNoEntry: false })
+      if (now && (now.mtimeMs !== seen.mtimeMs || now.size !== seen.size)) return this.#onStat(now)
+      this.reload()
+    }, SETTLE_MS).unref()
+  }
 }
 
 function readText(path: string): string {
@@ -71,3 +81,4 @@ function readText(path: string): string {
 }
 
 const INTERVAL_MS = 500
+const SETTLE_MS = 100
