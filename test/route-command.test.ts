@@ -1,5 +1,6 @@
 // nopki route, as a process: what it says, how it is told to change, and what happens to clients when it goes and comes back.
 
+import { fork } from 'node:child_process'
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -166,6 +167,24 @@ check(
   },
   60_000,
 )
+
+check('a flood of hellos that never finish does not keep others out', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('flooded', line(serverKeys.publicKey, backend!.port)))
+  const flood = fork(new URL('./support/flood.js', import.meta.url), [String(port), '2000'])
+  await next(flood, 'message')
+  const one = async () => {
+    const client = await dialThrough(port)
+    await echo(client, 'in between')
+    client.destroy()
+  }
+  await Promise.all(Array.from({ length: 50 }, one))
+  const gone = next(flood, 'exit')
+  flood.send('enough')
+  await gone
+  await end(command)
+  assert.match(command.err, /^refused 127\.0\.0\.1:\d+: 1024 hellos are awaited$/m)
+})
 
 check('a router that is killed: its clients are told, and find it again when it is back', async () => {
   const [backend] = await echoServers(1)

@@ -46,7 +46,7 @@ export const route = defineCommand({
     },
     'max-pending': {
       value: 'N',
-      summary: 'how many connections may be awaited to say whom they want; those that said something else make room',
+      summary: 'how many connections may be awaited to say whom they want; one more drops the oldest',
       default: '1024',
       read: integer(1, 1_000_000),
     },

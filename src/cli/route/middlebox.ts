@@ -38,8 +38,6 @@ export class Middlebox {
   #counter: Counter
   /** Connections that have not said whom they want, the oldest first. */
   #pending = new Map<net.Socket, NodeJS.Timeout>()
-  /** Those of them that will not be answered. */
-  #ignored = new Set<net.Socket>()
   #throttle = new Throttle()
 
   constructor(service: Service, options: MiddleboxOptions) {
@@ -74,7 +72,8 @@ export class Middlebox {
       const hello = this.#read(received)
       if (hello === undefined) return
       socket.off('data', onData)
-      if (hello === 'ignored') return this.#ignore(socket)
+      // Nothing that it says will be answered; it stays until its time is over.
+      if (hello === 'ignored') return void socket.resume()
       socket.pause()
       this.#settle(socket)
       this.#route(socket, received, hello)
@@ -113,28 +112,27 @@ export class Middlebox {
 
   /** Whether there is room for one connection more; then it is counted, and its time runs. */
   #admit(socket: net.Socket): boolean {
-    const { maxPending, handshakeTimeout } = this.#options
-    const limit = this.#pending.size >= maxPending && !this.#makeRoom() ? `${maxPending} hellos are awaited` : undefined
-    const refusal = limit ?? this.#counter.admit(socket)
+    const refusal = this.#counter.admit(socket)
     if (refusal !== undefined) {
       this.#refuse(socket, refusal)
       return false
     }
+    this.#makeRoom()
     this.#pending.set(
       socket,
-      setTimeout(() => socket.destroy(), handshakeTimeout),
+      setTimeout(() => socket.destroy(), this.#options.handshakeTimeout),
     )
     socket.once('close', () => this.#settle(socket))
     return true
   }
 
-  /** Those that are not waited for make room, the oldest first; those that may still say something do not. */
-  #makeRoom(): boolean {
-    const [oldest] = this.#ignored
-    if (!oldest) return false
+  /** An honest client says whom it wants at once: where too many are awaited, the oldest is the least likely to be one. */
+  #makeRoom(): void {
+    const { maxPending } = this.#options
+    const [oldest] = this.#pending.keys()
+    if (!oldest || this.#pending.size < maxPending) return
     this.#settle(oldest)
-    oldest.destroy()
-    return true
+    this.#refuse(oldest, `${maxPending} hellos are awaited`)
   }
 
   #refuse(socket: net.Socket, detail: string): void {
@@ -145,16 +143,10 @@ export class Middlebox {
     this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail })
   }
 
-  #ignore(socket: net.Socket): void {
-    this.#ignored.add(socket)
-    socket.resume()
-  }
-
   /** It is known what becomes of the connection. */
   #settle(socket: net.Socket): void {
     clearTimeout(this.#pending.get(socket))
     this.#pending.delete(socket)
-    this.#ignored.delete(socket)
   }
 }
 
