@@ -11,9 +11,21 @@ import { log } from './output.js'
  */
 export function notifySystemd(...state: string[]): void {
   if (!process.env.NOTIFY_SOCKET) return
-  const child = spawn('systemd-notify', state, { stdio: 'ignore' })
-  child.on('error', error => log.warn(`systemd was not told ${state[0]}: ${error.message}`))
-  child.unref()
+  // One after the other: what is said last has to arrive last.
+  lastNotice = lastNotice.then(() => notify(state))
+}
+
+let lastNotice = Promise.resolve()
+
+function notify(state: string[]): Promise<void> {
+  return new Promise(resolve => {
+    const child = spawn('systemd-notify', state, { stdio: 'ignore' })
+    child.once('exit', () => resolve())
+    child.once('error', error => {
+      log.warn(`systemd was not told ${state[0]}: ${error.message}`)
+      resolve()
+    })
+  })
 }
 
 /** What `READY=1` after `RELOADING=1` needs: systemd tells reloads apart by the time. */
