@@ -9,6 +9,7 @@ import { echoServers, freePort, line, middleboxKeys, startRouting } from './supp
 import {
   cleanUpAfter,
   clientKeys,
+  dial,
   guarded,
   plainServer,
   serve,
@@ -58,16 +59,21 @@ for (const version of VERSIONS) {
     const { code, steps, err } = await doctor(addressOf(echo!.port, { version }), '-k', key)
     assert.is(code, 0, err)
     assert.is(err, '')
-    const results = steps.filter(it => it.step !== 'primitives').map(it => `${it.step} ${it.result}`)
+    const results = steps.map(it => `${it.step} ${it.result}`)
     assert.equal(results, [
       'connect ok',
       'hello ok',
       'challenge ok',
       'key ok',
       `version ${version === 2 ? 'ok' : 'unknown'}`,
+      'primitives ok',
       'authorized ok',
       'round trip ok',
     ])
+    const client = await dial(echo!.port, { version })
+    const { accelerated } = client
+    const sealed = accelerated ? `large records are sealed by ${accelerated}` : 'all records are sealed in WebAssembly'
+    assert.is(steps.find(it => it.step === 'primitives')!.found, sealed)
     assert.is(steps[3]!.found, `the server proved ${server}, as the address says`)
     const served = steps.find(it => it.step === 'authorized')!
     assert.is(served.found, `${alice} is served: the server ended its direction too`)
@@ -182,13 +188,13 @@ check('nobody there', async () => {
   assert.is((await doctor(`unix:${path}`, '--server-key', server)).code, 0)
   const full = track(net.createServer(socket => socket.resetAndDestroy()))
   await new Promise<void>(resolve => full.listen(0, '127.0.0.1', resolve))
-  assert.match(failure(await doctor(addressOf((full.address() as net.AddressInfo).port))), /^challenge: /)
+  assert.match(failure(await doctor(addressOf((full.address() as net.AddressInfo).port))), /^(?:connect|challenge): /)
 })
 
 check('a call that is wrong', async () => {
   for (const [args, code, text] of [
     [[], 2, /^error: ADDRESS is missing\n/],
-    [['nopki://x'], 1, /^error: USE_BAD_ADDRESS/],
+    [['nopki://x'], 2, /^error: USE_BAD_ADDRESS/],
     [['somewhere'], 2, /^error: ADDRESS is no address\n/],
     [['localhost:1', '--wait', 'x'], 2, /^error: --wait is “x”\n/],
   ] as const) {
