@@ -191,17 +191,4 @@ check('nobody there', async () => {
   assert.match(failure(await doctor(addressOf((full.address() as net.AddressInfo).port))), /^(?:connect|challenge): /)
 })
 
-check('a call that is wrong', async () => {
-  for (const [args, code, text] of [
-    [[], 2, /^error: ADDRESS is missing\n/],
-    [['nopki://x'], 2, /^error: USE_BAD_ADDRESS/],
-    [['somewhere'], 2, /^error: ADDRESS is no address\n/],
-    [['localhost:1', '--wait', 'x'], 2, /^error: --wait is “x”\n/],
-  ] as const) {
-    const result = await nopki(['doctor', ...args])
-    assert.is(result.code, code)
-    assert.match(result.err, text)
-  }
-})
-
 test.run()
