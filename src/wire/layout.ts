@@ -61,6 +61,9 @@ export const REJECT_ZEROS = REJECT_CODE + 2
 export const RECORD_LENGTH = 0
 export const RECORD_SEALED = RECORD_LENGTH + 2
 export const TAG_BYTES = 1
+// Version 2's nonce: 4 zero bytes ‖ n u64.
+export const RECORD_COUNTER = 4
+export const RECORD_NONCE_BYTES = RECORD_COUNTER + 8
 
 export const PLAINTEXT_SIZE = 0
 export const PLAINTEXT_TYPE = PLAINTEXT_SIZE + 2
@@ -69,5 +72,10 @@ export const PLAINTEXT_DATA = PLAINTEXT_TYPE + 1
 // Alert and control data start with a code.
 export const CODE = 0
 export const CODE_BYTES = CODE + 2
+
+// "Credit": a control record's payload.
+export const CREDIT_LIMIT = 0
+export const CREDIT_HEEDS = CREDIT_LIMIT + 8
+export const CREDIT_BYTES = CREDIT_HEEDS + 8
 
 export const STREAM_HEADER_BYTES = 24
