@@ -430,7 +430,8 @@ export class Engine {
       exports.sent(this.#channel, waiting.length)
       this.#held.add([waiting])
     }
-    const length = Math.min(source.left, this.#fullRoom)
+    // In records of one size, so that the last is no sliver.
+    const length = Math.ceil(source.left / Math.ceil(source.left / this.#fullRoom))
     const type = endOfMessage && length === source.left ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA
     let status = 0
     const record = records.sealing(source.cut(length), () => {
