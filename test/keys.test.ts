@@ -1,6 +1,6 @@
 // Key files: made, protected, read, refused. Files of authorized keys and of known servers.
 
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -229,6 +229,41 @@ fullDisk(test, 'a full disk leaves no half a key behind', async () => {
   ])
   assert.match(err, /^error: key cannot be (?:written|created): .*no space left.*\n/s)
   assert.is(String(out), 'exit 1\nfiller\n')
+})
+
+test('what users install is enough, but for a passphrase and metrics, which say what they need', async () => {
+  // The package as it is published, with its one dependency.
+  const root = new URL('../../', import.meta.url)
+  const place = join(folder, 'installed')
+  mkdirSync(join(place, 'node_modules'), { recursive: true })
+  for (const it of ['build/src', 'build/channel.wasm', 'package.json', 'node_modules/@assemblyscript']) {
+    cpSync(new URL(it, root), join(place, it), { recursive: true })
+  }
+  const main = join(place, 'build/src/cli/main.js')
+  const command = (...args: string[]) => run(process.execPath, [main, ...args])
+  const made = await command('keygen', '-o', path('plain.key'))
+  assert.is(made.err, '')
+  assert.is((await command('--help')).code, 0)
+  writeFileSync(path('words'), 'correct horse', { mode: 0o600 })
+  const sealed = await command('keygen', '-o', path('never.key'), '--passphrase-file', path('words'))
+  assert.is(sealed.code, 1)
+  assert.is(
+    sealed.err,
+    'error: A passphrase needs the package libsodium-wrappers-sumo, which is not installed\n' +
+      'hint: npm install libsodium-wrappers-sumo, beside nopki\n',
+  )
+  assert.not.ok(existsSync(path('never.key')))
+  const serving = await command(
+    'expose',
+    '127.0.0.1:0',
+    '1',
+    '-k',
+    path('plain.key'),
+    '--allow-anyone',
+    '--metrics',
+    '0',
+  )
+  assert.match(serving.err, /^error: --metrics needs the package prom-client, .*\nhint: npm install prom-client/)
 })
 
 test('authorized keys: what a line can say', () => {
