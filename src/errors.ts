@@ -67,6 +67,10 @@ export const ERRORS = {
     means: 'bytes came behind the end of the peer’s direction',
     next: 'someone may be interfering, or the peer’s implementation is at fault',
   },
+  PEER_OVERRUN: {
+    means: 'the peer sent more than this end takes unread',
+    next: 'if the peer does not know credit, read faster or send less at once; if it does, its implementation is at fault',
+  },
   LINK_CLOSED: {
     means: 'the connection closed before the handshake was over',
     next: 'the peer may refuse this hello without a word (wrong version, wrong context, too busy), or not be a nopki server',
@@ -114,6 +118,10 @@ export const ERRORS = {
   USE_NO_MEMORY: {
     means: 'the wasm memory cannot grow',
     next: 'close channels, or spread them over several processes',
+  },
+  USE_NOT_LOADED: {
+    means: 'channel.wasm is not loaded yet',
+    next: '`await ready()` first: in a browser it has to be fetched',
   },
   USE_NO_WASM: {
     means: 'channel.wasm could not be loaded',

@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { VERSION, VERSION_SECTION } from '../src/core/version.js'
 
 interface Section {
   name: string
@@ -30,6 +31,7 @@ const wasm: {
   readExports(sections: Section[]): { name: string; kind: string; index: number }[]
   readFunctionTypes(sections: Section[]): string[]
   section(sections: Section[], name: string): Section
+  withCustomSection(bytes: Uint8Array, name: string, text: string): Uint8Array
 } = await tool('wasm.js')
 const { link, SIZE_BUDGET }: { link(core: Uint8Array, libsodium: Libsodium): Uint8Array; SIZE_BUDGET: number } =
   await tool('link.js')
@@ -89,7 +91,14 @@ test("the host's view of the exports has the same names and numbers of parameter
 })
 
 test('linking again gives the same bytes', () => {
-  assert.ok(channel.equals(link(core, libsodium)))
+  assert.ok(channel.equals(wasm.withCustomSection(link(core, libsodium), VERSION_SECTION, VERSION)))
+})
+
+test('the channel says its version, which is the package’s', () => {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  assert.is(VERSION, version)
+  const { body } = wasm.section(wasm.readSections(channel), 'custom')
+  assert.is(Buffer.from(body.subarray(1)).toString(), VERSION_SECTION + version)
 })
 
 // The core, or libsodium, with its imports changed.

@@ -14,11 +14,12 @@ const NEUTRAL: Record<string, string[]> = {
   core: ['wire', 'errors'],
   keys: ['core', 'wire', 'errors'],
   engine: ['keys', 'core', 'wire', 'errors'],
-  index: ['engine', 'keys', 'core', 'wire', 'errors'],
+  channel: ['engine', 'keys', 'core', 'wire', 'errors'],
+  index: ['channel', 'engine', 'keys', 'core', 'wire', 'errors'],
 }
 const ADAPTERS = {
-  node: ['index', 'engine', 'keys', 'core', 'wire', 'errors'],
-  web: ['index', 'engine', 'keys', 'core', 'wire', 'errors'],
+  node: ['index', 'channel', 'engine', 'keys', 'core', 'wire', 'errors'],
+  web: ['index', 'channel', 'engine', 'keys', 'core', 'wire', 'errors'],
 }
 const SEES: Record<string, string[]> = {
   ...NEUTRAL,
@@ -75,7 +76,9 @@ function target({ file, specifier }: Import): string {
 
 const sources = filesOf('src/')
 const imports = sources.flatMap(importsOf)
-const relative = imports.filter(it => it.specifier.startsWith('.'))
+// The built sources lie one folder deeper.
+const WASM = 'channel.wasm'
+const relative = imports.filter(it => it.specifier.startsWith('.') && target(it) !== WASM)
 
 test('the reading of imports reads them all', () => {
   assert.ok(sources.length >= 20)
@@ -135,12 +138,29 @@ test('packages that are imported are dependencies, and the core alone loads wasm
     ...manifest.optionalDependencies,
   })
   for (const it of imports.filter(it => !/^(?:\.|node:)/.test(it.specifier))) {
+    if (it.specifier in manifest.imports) {
+      assert.is(it.file, 'src/web/core.ts', `${it.file} imports ${it.specifier}`)
+      continue
+    }
     assert.ok(
       installed.some(name => it.specifier === name || it.specifier.startsWith(`${name}/`)),
       `${it.file} imports ${it.specifier}`,
     )
     if (it.part in NEUTRAL) assert.is(it.part, 'core', `${it.file} imports ${it.specifier}`)
   }
+})
+
+test('channel.wasm is found by one file for each kind of runtime, and asked for by one name', () => {
+  const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  assert.equal(Object.keys(manifest.imports), ['#wasm'])
+  const finders = Object.values<string>(manifest.imports['#wasm']).map(it =>
+    it.replace(/^\.\/build\/|(?:\.d\.ts|\.js)$/g, ''),
+  )
+  for (const file of finders) assert.ok(sources.includes(`${file}.ts`), file)
+  assert.equal(
+    imports.filter(it => it.specifier.endsWith('.wasm')).map(it => it.file),
+    ['src/web/wasm/imported.ts'],
+  )
 })
 
 test('the core sees the wire numbers and itself', () => {

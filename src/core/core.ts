@@ -1,6 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
+import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
 export type RandomSource = (out: Uint8Array) => void
@@ -20,8 +21,10 @@ export class Core {
    */
   constructor(module: WebAssembly.Module | Uint8Array<ArrayBuffer>, random: RandomSource = systemRandom) {
     const host = { random: (pointer: number, length: number) => random(this.view(pointer, length)) }
+    const compiled = compile(module)
+    checkVersion(compiled)
     try {
-      const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(module, { host })
+      const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(compiled, { host })
       this.exports = exports
       this.#memory = exports.memory
       this.#bytes = new Uint8Array(this.#memory.buffer)
@@ -66,6 +69,26 @@ export class Core {
   get buffersInUse(): number {
     return this.exports.buffersInUse(this.arena)
   }
+}
+
+function compile(module: WebAssembly.Module | Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  if (module instanceof WebAssembly.Module) return module
+  try {
+    return new WebAssembly.Module(module)
+  } catch (cause) {
+    throw new ChannelError('USE_NO_WASM', 'channel.wasm does not compile', { cause })
+  }
+}
+
+/** One of another release may have the same exports, and mean something else by them. */
+function checkVersion(module: WebAssembly.Module): void {
+  const [section] = WebAssembly.Module.customSections(module, VERSION_SECTION)
+  const found = section && new TextDecoder().decode(section)
+  if (found === VERSION) return
+  const what = found ? `is of version ${found}` : 'is not one of this package'
+  throw new ChannelError('USE_NO_WASM', `the channel.wasm that was found ${what}, and its JavaScript of ${VERSION}`, {
+    next: 'take both from the same release, and let no cache keep the old one',
+  })
 }
 
 // getRandomValues gives at most 64 KiB a call.

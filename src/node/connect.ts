@@ -1,13 +1,14 @@
 import net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
+import { abortError, connectTimedOut } from '../channel/failures.js'
+import { checkChannelOptions, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/options.js'
-import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { nodeCore } from './core.js'
-import { abortError, beginHandshake, HANDSHAKE_TIMEOUT_MS } from './handshake.js'
-import { type Carrier, type ConnectOptions, checkChannelOptions } from './options.js'
+import { beginHandshake } from './handshake.js'
+import type { Carrier, ConnectOptions } from './options.js'
 import { SecureSocket } from './socket.js'
 
 /** Where to: net.connect’s own options (`host` and `port`, or `path`), or a byte stream that is there already. */
@@ -69,7 +70,7 @@ function openSocket(options: ConnectOptions & SocketTarget): Promise<net.Socket>
   const timeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
   return new Promise((resolve, reject) => {
     const socket = net.connect({ noDelay: true, ...forNet, allowHalfOpen: true } as net.NetConnectOpts)
-    const timer = timeout > 0 ? setTimeout(() => end(timedOut(timeout)), timeout) : undefined
+    const timer = timeout > 0 ? setTimeout(() => end(connectTimedOut(timeout)), timeout) : undefined
     const onAbort = () => end(abortError(signal))
     const end = (error?: Error) => {
       clearTimeout(timer)
@@ -86,8 +87,4 @@ function openSocket(options: ConnectOptions & SocketTarget): Promise<net.Socket>
     socket.once('error', end)
     socket.once('connect', onConnect)
   })
-}
-
-function timedOut(timeout: number): ChannelError {
-  return new ChannelError('LINK_TIMEOUT', `connecting took more than ${timeout} ms`)
 }

@@ -1,9 +1,8 @@
 import type { Duplex } from 'node:stream'
+import { abortError, closedInHandshake, handshakeTimedOut, tellsPeer, withCause } from '../channel/failures.js'
+import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import type { Engine } from '../engine/engine.js'
-import { ChannelError } from '../errors.js'
 import { Link } from './link.js'
-
-export const HANDSHAKE_TIMEOUT_MS = 10_000
 
 /** A handshake under way: resolves with the link once the peer has proved its key, or fails and drops the transport. */
 export interface Handshake {
@@ -44,9 +43,9 @@ export function beginHandshake(
     },
     onError: error => fail(error),
   })
-  const timer = timeout > 0 ? setTimeout(() => fail(timedOut(engine, timeout)), timeout) : undefined
+  const timer = timeout > 0 ? setTimeout(() => fail(handshakeTimedOut(engine, timeout)), timeout) : undefined
   const onAbort = () => fail(abortError(signal))
-  const onClose = () => fail(closed(link))
+  const onClose = () => fail(closedInHandshake(link.transportError))
 
   let finished = false
   const finish = () => {
@@ -72,36 +71,6 @@ export function beginHandshake(
   else if (transport.destroyed) onClose()
   else link.flush()
   return { connected: promise, failed: failed.promise, signal: gone.signal, finish, fail }
-}
-
-/** What a promise-returning call rejects with when its signal is aborted: the reason that users of AbortSignal expect. */
-export function abortError(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason
-  return reason instanceof Error ? reason : new DOMException('This operation was aborted', 'AbortError')
-}
-
-/** The transport’s own error, such as ECONNRESET, as the cause of what it did to the channel. */
-export function withCause(error: Error, cause: Error | undefined): Error {
-  if (cause && error instanceof ChannelError && error.code.startsWith('LINK_') && !error.cause) error.cause = cause
-  return error
-}
-
-function tellsPeer(error: Error): boolean {
-  return error instanceof ChannelError && error.code.startsWith('PEER_')
-}
-
-function timedOut(engine: Engine, timeout: number): ChannelError {
-  const waitingFor = engine.connected
-    ? 'authorize'
-    : engine.role === 'client'
-      ? 'the server’s challenge'
-      : 'the client’s handshake'
-  return new ChannelError('LINK_TIMEOUT', `${waitingFor} took more than ${timeout} ms`)
-}
-
-function closed(link: Link): ChannelError {
-  const error = new ChannelError('LINK_CLOSED', 'the connection closed during the handshake')
-  return withCause(error, link.transportError) as ChannelError
 }
 
 // Promise.withResolvers came with Node 22.

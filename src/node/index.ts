@@ -3,9 +3,10 @@
 import { derivePublicKey, drawKeyPair, type KeyPair } from '../keys/pair.js'
 import { nodeCore } from './core.js'
 
+export type { Peer } from '../channel/options.js'
 export * from '../index.js'
 export { type ConnectTarget, connect } from './connect.js'
-export type { ChannelOptions, ClientOptions, ConnectOptions, Peer, ServerOptions } from './options.js'
+export type { ChannelOptions, ClientOptions, ConnectOptions, ServerOptions } from './options.js'
 export { createServer, type SecureServer, type ServeOptions } from './server.js'
 export type { SecureSocket } from './socket.js'
 

@@ -1,8 +1,9 @@
 import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
+import { LINGER_MS } from '../channel/options.js'
+import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
-import { PacedSender } from './paced.js'
 
 /** What the present owner of a link does with what its engine reports. */
 export interface LinkHandler {
@@ -95,7 +96,7 @@ export class Link {
   flush(): boolean {
     const { engine, transport } = this
     if (engine.version === 1) {
-      this.#paced ??= new PacedSender(transport, engine, this.#onWritable)
+      this.#paced ??= new PacedSender(pacedCarrier(transport), engine, this.#onWritable)
       this.#handler.onSent?.()
       return this.#paced.send()
     }
@@ -244,8 +245,9 @@ export class Link {
   }
 }
 
-// How long a peer has to take the last words and close its end.
-const LINGER_MS = 30_000
+function pacedCarrier(transport: Duplex): PacedCarrier {
+  return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
+}
 
 /** Memory for one large write, if nobody has it. */
 let spare: ArrayBuffer | undefined

@@ -1,15 +1,16 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { askAuthorize, type PeerPlace } from '../channel/authorize.js'
+import { checkChannelOptions } from '../channel/options.js'
 import type { Core } from '../core/core.js'
 import { Engine } from '../engine/engine.js'
 import { badOption, checkInteger, serverSetup } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
-import { encodePublicKey } from '../keys/text.js'
 import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { nodeCore } from './core.js'
 import { beginHandshake, type Handshake } from './handshake.js'
 import type { Link } from './link.js'
-import { checkChannelOptions, type Peer, type ServerOptions } from './options.js'
+import type { ServerOptions } from './options.js'
 import { SecureSocket } from './socket.js'
 
 /** What a server can be told: the channel’s options, and net.createServer’s own. */
@@ -76,7 +77,10 @@ export class SecureServer extends net.Server {
   async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
     handshake.signal.throwIfAborted()
-    const answer = await Promise.race([this.#authorize(link, handshake.signal), handshake.failed])
+    const answer = await Promise.race([
+      askAuthorize(this.#options, link.engine, handshake.signal, placeOf(link)),
+      handshake.failed,
+    ])
     handshake.signal.throwIfAborted()
     handshake.finish()
     if (answer instanceof ChannelError) {
@@ -85,21 +89,6 @@ export class SecureServer extends net.Server {
       throw answer
     }
     return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
-  }
-
-  /** What `authorize` says of a client; the error that refuses it. */
-  async #authorize(link: Link, signal: AbortSignal): Promise<true | object | ChannelError> {
-    const { authorize } = this.#options
-    if (!authorize) return true
-    const peer = peerOf(link, signal)
-    try {
-      const answer = await authorize.call(this.#options, peer)
-      if (answer === true || (typeof answer === 'object' && answer !== null)) return answer
-      return new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`)
-    } catch (cause) {
-      if (cause instanceof ChannelError && cause.code === 'PEER_NOT_AUTHORIZED') return cause
-      return new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`, { cause })
-    }
   }
 
   #report(error: Error, transport: Duplex): void {
@@ -150,18 +139,9 @@ function checkOptions(core: Core, options: ServerOptions): void {
   checkInteger('maxPendingHandshakes', maxPendingHandshakes, 1, Number.MAX_SAFE_INTEGER)
 }
 
-function peerOf({ engine, transport }: Link, signal: AbortSignal): Peer {
-  const { remotePublicKey: publicKey, handshakeHash, version = 2 } = engine
+function placeOf({ transport }: Link): PeerPlace {
   const { remoteAddress, remotePort } = transport as net.Socket
-  return {
-    publicKey,
-    publicKeyText: encodePublicKey(publicKey),
-    version,
-    signal,
-    ...(handshakeHash && { handshakeHash }),
-    ...(remoteAddress !== undefined && { remoteAddress }),
-    ...(remotePort !== undefined && { remotePort }),
-  }
+  return { ...(remoteAddress !== undefined && { remoteAddress }), ...(remotePort !== undefined && { remotePort }) }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as net.Server declares its listeners

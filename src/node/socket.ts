@@ -1,10 +1,11 @@
+import { alertError, cutShort, idleTimedOut, withCause } from '../channel/failures.js'
+import { LONGEST_TIMER } from '../channel/options.js'
 import { checkInteger } from '../engine/options.js'
-import { type Alert, ChannelError, printable } from '../errors.js'
-import { ALERT_IDLE_TIMEOUT, ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
+import { type Alert, ChannelError } from '../errors.js'
+import { ALERT_IDLE_TIMEOUT } from '../wire/stream.js'
 import { SocketFacts } from './facts.js'
-import { withCause } from './handshake.js'
 import type { Link, LinkEvent } from './link.js'
-import { type ChannelOptions, LONGEST_TIMER } from './options.js'
+import type { ChannelOptions } from './options.js'
 
 type Callback = (error?: Error | null) => void
 
@@ -258,7 +259,7 @@ export class SecureSocket extends SocketFacts {
       engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
       this.#givesUp = true
     }
-    this.destroy(new ChannelError('LINK_TIMEOUT', 'the peer was silent for longer than idleTimeout'))
+    this.destroy(idleTimedOut())
   }
 }
 
@@ -291,19 +292,6 @@ class Gather {
     }
     return filled
   }
-}
-
-function alertError(alert: Alert = { code: 0, text: '' }): ChannelError {
-  const said = alert.text ? `: ${printable(alert.text)}` : ''
-  if (alert.code === ALERT_NOT_AUTHORIZED) {
-    return new ChannelError('PEER_NOT_AUTHORIZED', `the server does not serve this client’s key${said}`, { alert })
-  }
-  return new ChannelError('PEER_ALERT', `the peer ended its direction with alert ${alert.code}${said}`, { alert })
-}
-
-/** What a write fails with when the connection has closed under it. */
-function cutShort(cause?: Error): ChannelError {
-  return new ChannelError('LINK_TRUNCATED', 'the connection closed before all that was written had gone out', { cause })
 }
 
 const NOTHING = new Uint8Array()

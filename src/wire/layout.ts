@@ -70,4 +70,9 @@ export const PLAINTEXT_DATA = PLAINTEXT_TYPE + 1
 export const CODE = 0
 export const CODE_BYTES = CODE + 2
 
+// "Credit": a control record's payload.
+export const CREDIT_LIMIT = 0
+export const CREDIT_HEEDS = CREDIT_LIMIT + 8
+export const CREDIT_BYTES = CREDIT_HEEDS + 8
+
 export const STREAM_HEADER_BYTES = 24

@@ -39,3 +39,14 @@ export const REJECT_NOT_MY_KEY = 1
 export const REJECT_NO_ROUTE = 2
 export const REJECT_BACKEND_UNREACHABLE = 3
 export const REJECT_VERSION_NOT_SERVED = 4
+
+// "Credit": an extension of version 2.
+export const CONTROL_CREDIT = 1
+export const CONTROL_DATA_END = 2
+// How many bytes of data may wait unread: before the application has the channel, and from then on.
+export const CREDIT_FIRST = 262144
+export const CREDIT_WINDOW = 1048576
+// What the end of a message counts for.
+export const CREDIT_MESSAGE_END = 64
+// How many may wait unread of a peer that has not agreed to credit, where the carrier cannot push back.
+export const CREDIT_NONE = 16777216

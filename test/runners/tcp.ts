@@ -5,12 +5,12 @@ import net from 'node:net'
 import { Duplex, Transform } from 'node:stream'
 import { connect, createServer, type SecureSocket } from 'nopki'
 import type { Carrier, End, Pair, Setup } from '../suite/carrier.js'
-import type { Platform } from '../suite/main.js'
 
 export const tcp: Carrier = { name: 'TCP', messages: false, connect: connectPair }
 
-export const connectTcp: Platform['connectTcp'] = async (port, options) =>
-  socketEnd(await connect({ ...options, host: '127.0.0.1', port, allowHalfOpen: true }))
+export async function connectTcp(port: number, options: Setup['client']): Promise<End> {
+  return socketEnd(await connect({ ...options, host: '127.0.0.1', port, allowHalfOpen: true }))
+}
 
 /** Serves at a port of its own, and gives that. */
 export function serveTcp(options: Parameters<typeof createServer>[0], onEnd: (end: End) => void): Promise<number> {
@@ -28,7 +28,7 @@ export async function listening(server: EventEmitter & { address(): unknown }): 
 async function connectPair({ client, server, wire }: Setup): Promise<Pair> {
   const raw: net.Socket[] = []
   const listener = net.createServer({ allowHalfOpen: true, noDelay: true })
-  const served = createServer({ ...(server as Parameters<typeof createServer>[0]), allowHalfOpen: true })
+  const served = createServer({ ...server, allowHalfOpen: true })
   listener.on('connection', socket => {
     raw.push(socket)
     served.emit('connection', wire === 'bytes' ? byteByByte(socket) : socket)

@@ -9,7 +9,7 @@ import type { Command } from '../suite/main.js'
 import type { OnLine, Runner } from './launch.js'
 
 export async function startBrowser(path: string, folder: string): Promise<Runner> {
-  const server = servePages(folder, pageOf(folder, '/runners/browser.js'))
+  const server = servePages(folder, pageOf(folder, '/runners/web/browser.js'))
   const origin = await originOf(server)
   const { browser, page } = await openPage(path, origin)
   let onLine: OnLine = () => {}

@@ -10,7 +10,7 @@ import type { OnLine, Runner } from './launch.js'
 
 export async function startWorker(path: string, folder: string): Promise<Runner> {
   const out = join(folder, 'worker')
-  await bundleWorker(folder, join(folder, 'runners/worker.js'), out)
+  await bundleWorker(folder, join(folder, 'runners/web/worker.js'), out)
   writeFileSync(join(out, 'config.capnp'), CONFIG)
   const workerd = await startWorkerd(path, join(out, 'config.capnp'))
   return {

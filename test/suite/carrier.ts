@@ -1,4 +1,4 @@
-import type { ClientEngineOptions, ServerEngineOptions } from 'nopki/engine'
+import type { ClientOptions, ServerOptions } from 'nopki/web'
 
 /** One end of an open channel, the same whether a Duplex, Web Streams or a WebSocket is behind it. */
 export interface End {
@@ -22,8 +22,8 @@ export interface End {
 
 /** What both ends are told. */
 export interface Setup {
-  client: ClientEngineOptions & { signal?: AbortSignal }
-  server: ServerEngineOptions & { authorize?(peer: { publicKey: Uint8Array }): unknown }
+  client: ClientOptions
+  server: ServerOptions
   /** `bytes`: what either end receives comes one byte at a time. */
   wire?: 'whole' | 'bytes'
 }

@@ -1,6 +1,6 @@
 // What a runner does when it is told to: the same in every runtime.
 
-import type { ClientEngineOptions, ServerEngineOptions } from 'nopki/engine'
+import type { ClientOptions, ServerOptions } from 'nopki/web'
 import type { Carrier, End } from './carrier.js'
 import type { Bench } from './cases.js'
 import { sha256 } from './bytes.js'
@@ -16,10 +16,10 @@ export interface Platform {
   /** How two ends can meet within this runtime; `relay` joins two WebSockets that come to it. */
   carriers(relay: string): Carrier[]
   /** Opens a channel to `nopki`’s server at a TCP port of this machine; not in a browser. */
-  connectTcp?(port: number, options: ClientEngineOptions): Promise<End>
-  connectWebSocket(url: string, options: ClientEngineOptions): Promise<End>
+  connectTcp?(port: number, options: ClientOptions): Promise<End>
+  connectWebSocket(url: string, options: ClientOptions): Promise<End>
   /** Serves channels until the runner is stopped. Where a runtime cannot listen, its server meets clients at the relay. */
-  serve(options: ServerEngineOptions, relay: string, onEnd: (end: End) => void): Promise<Listening>
+  serve(options: ServerOptions, relay: string, onEnd: (end: End) => void): Promise<Listening>
   /** Where channel.wasm is compiled before any code runs: its bytes, from the same file. */
   wasmBytes?(): Promise<Uint8Array<ArrayBuffer>>
 }
@@ -129,7 +129,7 @@ async function talk(platform: Platform, target: Target): Promise<Talked> {
   }
 }
 
-async function open(platform: Platform, target: Target, keyPair?: ClientEngineOptions['keyPair']): Promise<End> {
+async function open(platform: Platform, target: Target, keyPair?: ClientOptions['keyPair']): Promise<End> {
   const { serverKey, version, tcp, webSocket = '' } = target
   const keys = keyPair ?? (await platform.generateKeyPair())
   const options = { keyPair: keys, version, serverKey: fromHex(serverKey) }

@@ -1,6 +1,6 @@
 // Channels through nopki/web, over what every runtime has: Web Streams and WebSocket.
 
-import { acceptWebSocket, connectWebSocket, type SecureChannel, secure } from 'nopki/web'
+import { acceptWebSocket, type Bytes, connectWebSocket, type SecureChannel, secure } from 'nopki/web'
 import type { Carrier, End, Pair, Setup } from './carrier.js'
 
 /** Two pairs of transform streams. */
@@ -28,7 +28,7 @@ export function webSockets(relay: string, open: (url: string) => WebSocket): Car
     messages: true,
     async connect({ client, server, wire }) {
       const place = `${relay}/pair-${++met}-${crypto.randomUUID()}`
-      const [near, far] = ['to', 'serve'].map(side => open(`${place}/${side}?wire=${wire ?? 'whole'}`))
+      const [near, far] = [open(`${place}/to?wire=${wire}`), open(`${place}/serve?wire=${wire}`)]
       return pairOf(connectWebSocket(near, client), acceptWebSocket(far, server), () => {
         near.close()
         far.close()
@@ -45,14 +45,14 @@ export function pairOf(client: Promise<SecureChannel>, server: Promise<SecureCha
 
 export function channelEnd(channel: SecureChannel): End {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  let writer: WritableStreamDefaultWriter<Uint8Array> | undefined
+  let writer: WritableStreamDefaultWriter<Bytes> | undefined
   // Whoever uses messages takes neither.
   const read = () => {
-    reader ??= quiet(channel.readable.getReader())
+    if (!reader) reader = quiet(channel.readable.getReader())
     return reader
   }
   const write = () => {
-    writer ??= quiet(channel.writable.getWriter())
+    if (!writer) writer = quiet(channel.writable.getWriter())
     return writer
   }
   channel.closed.catch(() => {})

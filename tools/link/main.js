@@ -3,13 +3,17 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { takeLibsodium } from './libsodium.js'
 import { link } from './link.js'
+import { withCustomSection } from './wasm.js'
 
 const CORE = new URL('../../build/core.wasm', import.meta.url)
 const CHANNEL = new URL('../../build/channel.wasm', import.meta.url)
+const MANIFEST = new URL('../../package.json', import.meta.url)
 
 try {
   const core = readFileSync(CORE)
-  const channel = link(core, await takeLibsodium())
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8'))
+  // src/core/version.ts looks for it there.
+  const channel = withCustomSection(link(core, await takeLibsodium()), 'nopki', version)
   writeFileSync(CHANNEL, channel)
   console.log(`build/channel.wasm: ${channel.length} bytes, of which the core ${core.length}`)
 } catch (error) {

@@ -45,6 +45,12 @@ export function writeSections(sections) {
   return new Uint8Array(Buffer.concat(parts.map(part => Uint8Array.from(part))))
 }
 
+/** The binary with a section behind its others that says something. @param {Uint8Array} bytes @param {string} name @param {string} text */
+export function withCustomSection(bytes, name, text) {
+  const body = Uint8Array.from([...u32(name.length), ...Buffer.from(name), ...Buffer.from(text)])
+  return writeSections([...readSections(bytes), { id: 0, name: 'custom', body }])
+}
+
 /** @param {Section[]} sections @param {string} name */
 export function section(sections, name) {
   const found = sections.find(it => it.name === name)

@@ -1,10 +1,10 @@
-import { acceptWebSocket, connectWebSocket, generateKeyPair } from 'nopki'
-import { type Command, type Platform, run } from '../suite/main.js'
-import { channelEnd, streams, webSockets } from '../suite/web.js'
+import { acceptWebSocket, connectWebSocket, generateKeyPair, ready } from 'nopki'
+import { type Command, type Platform, run } from '../../suite/main.js'
+import { channelEnd, streams, webSockets } from '../../suite/web.js'
 
 const platform: Platform = {
   name: 'chromium',
-  generateKeyPair,
+  generateKeyPair: () => ready().then(generateKeyPair),
   carriers: relay => [streams, webSockets(relay, url => new WebSocket(url))],
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, relay, onEnd) {

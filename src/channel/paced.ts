@@ -1,6 +1,11 @@
-import type { Duplex } from 'node:stream'
 import type { Engine } from '../engine/engine.js'
 import { STREAM_HEADER_BYTES } from '../wire/layout.js'
+
+/** How a carrier sends: `write` calls back when it has taken the bytes, `soon` when what else waits has had its turn. */
+export interface PacedCarrier {
+  write(bytes: Uint8Array, callback: (error?: unknown) => void): void
+  soon(callback: () => void): void
+}
 
 /**
  * Version 1’s way of sending, for the sake of the published program, which loses bytes that share a read with what is before them
@@ -8,16 +13,16 @@ import { STREAM_HEADER_BYTES } from '../wire/layout.js'
  * header.
  */
 export class PacedSender {
-  #transport: Duplex
+  #carrier: PacedCarrier
   #engine: Engine
   #onDrain: () => void
   #busy = false
   #stopped = false
-  #held: NodeJS.Timeout | undefined
+  #held: ReturnType<typeof setTimeout> | undefined
   #headerSent = false
 
-  constructor(transport: Duplex, engine: Engine, onDrain: () => void) {
-    this.#transport = transport
+  constructor(carrier: PacedCarrier, engine: Engine, onDrain: () => void) {
+    this.#carrier = carrier
     this.#engine = engine
     this.#onDrain = onDrain
   }
@@ -41,7 +46,7 @@ export class PacedSender {
     if (this.#busy) this.#next()
   }
 
-  /** Sends what the engine has, and holds nothing back any more; calls back behind it, unless the transport fails. */
+  /** Sends what the engine has, and holds nothing back any more; calls back behind it, unless the carrier fails. */
   finish(done: () => void): void {
     const resting = !this.#busy || this.#held !== undefined
     clearTimeout(this.#held)
@@ -71,10 +76,10 @@ export class PacedSender {
     // The client's response, and the header itself.
     const pause = this.#engine.connected && !this.#headerSent
     if (pause && unit.length === STREAM_HEADER_BYTES) this.#headerSent = true
-    this.#transport.write(unit, error => {
+    this.#carrier.write(unit, error => {
       if (error) this.stop()
       else if (pause) setTimeout(this.#next, HEADER_PAUSE_MS)
-      else setImmediate(this.#next)
+      else this.#carrier.soon(this.#next)
     })
   }
 }

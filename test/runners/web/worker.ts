@@ -1,9 +1,9 @@
 import bytes from 'channel.bytes'
 import { connect } from 'cloudflare:sockets'
 import { acceptWebSocket, connectWebSocket, generateKeyPair, secure } from 'nopki'
-import type { End } from '../suite/carrier.js'
-import { type Command, type Platform, run } from '../suite/main.js'
-import { channelEnd, streams, webSockets } from '../suite/web.js'
+import type { End } from '../../suite/carrier.js'
+import { type Command, type Platform, run } from '../../suite/main.js'
+import { channelEnd, streams, webSockets } from '../../suite/web.js'
 
 let serving: { options: Parameters<typeof acceptWebSocket>[1]; onEnd: (end: End) => void }
 

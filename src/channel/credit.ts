@@ -1,0 +1,152 @@
+import type { Control, Engine } from '../engine/engine.js'
+import { ChannelError } from '../errors.js'
+import { CREDIT_BYTES, CREDIT_HEEDS, CREDIT_LIMIT } from '../wire/layout.js'
+import { CONTROL_CREDIT, CREDIT_FIRST, CREDIT_MESSAGE_END, CREDIT_NONE, CREDIT_WINDOW } from '../wire/stream.js'
+
+/**
+ * Both sides of "Credit" at one end of a channel: how much it may send, and how much it takes. Bytes are counted from the start of
+ * their direction. No I/O: `due` says when a credit record is to be sent.
+ */
+export class Credit {
+  #engine: Engine
+  /** Whether this end begins: it does where what carries the channel cannot push back. */
+  #offers: boolean
+  /** What is known of the peer. */
+  #peer: 'unknown' | 'silent' | 'speaks' = 'unknown'
+  #due = false
+  // Sending
+  #limit = 0
+  #sent = 0
+  #freed = false
+  // Receiving
+  #window = CREDIT_FIRST
+  #granted = CREDIT_FIRST
+  #opened = 0
+  #taken = 0
+  /** Where the peer began to keep to the limit. */
+  #heededAt: number | undefined
+
+  constructor(engine: Engine, offers: boolean) {
+    this.#engine = engine
+    this.#offers = offers
+  }
+
+  /** The stream is open. */
+  begin(): void {
+    if (this.#engine.version === 1) this.#peer = 'silent'
+    else this.#due = this.#offers
+  }
+
+  /** Whether the peer has said that it knows credit. */
+  get spoken(): boolean {
+    return this.#peer === 'speaks'
+  }
+
+  /** Whether the peer may yet say so. */
+  get open(): boolean {
+    return this.#peer === 'speaks' || (this.#offers && this.#peer === 'unknown')
+  }
+
+  /** Whether this end waits to hear whether the peer knows credit. */
+  get waits(): boolean {
+    return this.#offers && this.#peer === 'unknown'
+  }
+
+  /** How many bytes may be sent now. */
+  get room(): number {
+    if (this.#freed) return Number.POSITIVE_INFINITY
+    if (this.#peer === 'speaks') return Math.max(0, this.#limit - this.#sent)
+    return this.waits ? Math.max(0, CREDIT_FIRST - this.#sent) : Number.POSITIVE_INFINITY
+  }
+
+  sent(bytes: number): void {
+    this.#sent += bytes
+  }
+
+  /** The peer cannot grant any more, for its direction has ended. */
+  free(): void {
+    this.#freed = true
+  }
+
+  /** The peer's first record was another, or none came for too long: it seems not to know credit. */
+  doubt(): void {
+    if (this.#peer === 'unknown') this.#peer = 'silent'
+  }
+
+  /** A credit record of the peer. @throws ChannelError PEER_MALFORMED */
+  received({ payload }: Control): void {
+    const { byteLength } = payload
+    if (byteLength !== CREDIT_BYTES) throw malformed(`of ${byteLength} bytes`)
+    const limit = readU64(payload, CREDIT_LIMIT)
+    if (limit < this.#limit) throw malformed('that takes back what was granted')
+    if (this.#peer !== 'speaks') this.#due = true
+    this.#peer = 'speaks'
+    this.#limit = limit
+    if (readU64(payload, CREDIT_HEEDS) > 0) this.#heededAt ??= this.#opened
+  }
+
+  /** So many bytes were opened, and wait to be read. @throws ChannelError PEER_OVERRUN */
+  opened(bytes: number): void {
+    this.#opened += bytes
+    const strict = this.#heededAt !== undefined && !this.#engine.writeEnded
+    if (strict && this.#opened > Math.max(this.#heededAt ?? 0, this.#granted)) {
+      throw new ChannelError(
+        'PEER_OVERRUN',
+        `the peer sent ${this.#opened - this.#granted} bytes more than were granted`,
+      )
+    }
+    if (this.#opened - this.#taken > CREDIT_NONE) {
+      throw new ChannelError('PEER_OVERRUN', `the peer has more than ${CREDIT_NONE} bytes unread here`)
+    }
+  }
+
+  /** So many bytes were read. */
+  taken(bytes: number): void {
+    this.#taken += bytes
+    if (this.#taken + this.#window - this.#granted >= this.#window / 4) this.#due = true
+  }
+
+  /** The application has the channel. */
+  widen(): void {
+    this.#window = CREDIT_WINDOW
+    this.taken(0)
+  }
+
+  /** Seals a credit record, where one is due and there is room for it. True: one was sealed. */
+  seal(): boolean {
+    if (!this.#due || !this.open || this.#engine.writeEnded) return false
+    const payload = new Uint8Array(CREDIT_BYTES)
+    this.#granted = Math.max(this.#granted, this.#taken + this.#window)
+    writeU64(payload, CREDIT_LIMIT, this.#granted)
+    writeU64(payload, CREDIT_HEEDS, this.#limit)
+    try {
+      this.#engine.control(CONTROL_CREDIT, payload)
+    } catch (error) {
+      if (error instanceof ChannelError && error.code === 'USE_SEND_FULL') return false
+      throw error
+    }
+    this.#due = false
+    return true
+  }
+}
+
+/** What so many bytes of a message, or of the stream, count for. */
+export function costOf(bytes: number, endOfMessage: boolean): number {
+  return endOfMessage ? bytes + CREDIT_MESSAGE_END : bytes
+}
+
+function malformed(what: string): ChannelError {
+  return new ChannelError('PEER_MALFORMED', `the peer sent a credit record ${what}`)
+}
+
+/** More than a number holds exactly is as good as no limit. */
+function readU64(bytes: Uint8Array, offset: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x1_0000_0000
+}
+
+function writeU64(bytes: Uint8Array, offset: number, value: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  view.setUint32(offset, value % 0x1_0000_0000, true)
+  view.setUint32(offset + 4, value / 0x1_0000_0000, true)
+}

@@ -1,0 +1,171 @@
+import { checkInteger } from '../engine/options.js'
+import { ChannelError } from '../errors.js'
+import type { Connection } from './connection.js'
+import { bytesOf } from './link.js'
+
+/** Bytes of any kind: TypeScript’s own BufferSource leaves out a plain Uint8Array, whose buffer might be shared. */
+export type Bytes = ArrayBuffer | ArrayBufferView
+
+/**
+ * One end of a connected channel, as a pair of Web Streams. Both ends have proved their keys.
+ *
+ * Closing `writable` sends the authenticated end of this direction; the other may go on. The peer’s end closes `readable`; a carrier
+ * that ends without it fails it with LINK_TRUNCATED, an alert of the peer with PEER_ALERT or PEER_NOT_AUTHORIZED; what came before
+ * is read first. Cancelling `readable`, or aborting `writable`, gives the whole channel up.
+ */
+export class SecureChannel {
+  /** What the peer sends: a byte stream, where the runtime has them. Message ends are not seen here. */
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>
+  /** Takes bytes. It is ready as long as the peer, or what carries the channel, takes more. */
+  readonly writable: WritableStream<Bytes>
+  /** The peer’s long-term public key, 32 bytes, proved. */
+  readonly remotePublicKey: Uint8Array
+  readonly version: 1 | 2
+  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
+  readonly handshakeHash: Uint8Array | undefined
+  /** What the server’s `authorize` attached to this client. */
+  readonly authorization: object | undefined
+  /** Resolves when both directions have come to their authenticated ends; rejects with what the channel failed with. */
+  readonly closed: Promise<void>
+  #connection: Connection
+
+  /** Takes over a connection whose peer has proved its key. Users get channels from `secure` and its likes. */
+  constructor(connection: Connection, authorization?: object) {
+    const { engine } = connection
+    this.#connection = connection
+    this.remotePublicKey = engine.remotePublicKey
+    this.version = engine.version ?? 2
+    this.handshakeHash = engine.handshakeHash
+    this.authorization = authorization
+    this.closed = connection.closed
+    this.readable = openReadable(connection)
+    this.writable = openWritable(connection)
+    connection.handOver()
+  }
+
+  /**
+   * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
+   * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the channel has closed, USE_BAD_OPTION
+   */
+  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
+    return this.#connection.engine.exportKey(label, context, length)
+  }
+
+  /**
+   * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
+   * @throws ChannelError USE_CLOSED behind an end, USE_BAD_OPTION; what the channel failed with
+   */
+  async send(message: Bytes): Promise<void> {
+    await this.#connection.outgoing.write(bytesOf(message), true)
+  }
+
+  /**
+   * The messages that the peer sends, until its direction ends. Locks `readable`; leaving the loop before the end gives the channel up.
+   *
+   * @param limit the longest message to take, in bytes: default 16 MiB
+   * @throws ChannelError PEER_TOO_LONG for a longer one; what the channel failed with
+   */
+  messages(limit = 16_777_216): AsyncGenerator<Uint8Array, void, undefined> {
+    checkInteger('limit', limit, 0, Number.MAX_SAFE_INTEGER)
+    return readMessages(this.#connection, this.readable.getReader(), limit)
+  }
+
+  /**
+   * Ends the channel with an alert, behind what was written: code 1 general, 4 shutting down, others as both ends agree. What the
+   * peer still sends is thrown away. Resolves when the peer has closed its end, or has had 30 s to do so since it took all of it.
+   */
+  async alert(code: number, text = ''): Promise<void> {
+    checkInteger('code', code, 0, 0xffff)
+    await this.#connection.alert(code, text)
+  }
+
+  /**
+   * Ends this direction, unless it has ended, and resolves as `closed` does. What the peer still sends is thrown away, unless somebody
+   * reads it (`readable` is locked): then the peer has 30 s to end its own.
+   */
+  async close(): Promise<void> {
+    await this.#connection.close(this.readable.locked)
+  }
+}
+
+/** What gives a channel up, in the error that its other parts then fail with. */
+function givenUp(reason: unknown): unknown {
+  return reason ?? new ChannelError('USE_CLOSED', 'this end gave the channel up')
+}
+
+function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const { inbox } = connection
+  let over = false
+  /** Says what is behind the last byte, as soon as there is none before it. */
+  const settle = (controller: ReadableByteStreamController | ReadableStreamDefaultController) => {
+    if (over || inbox.hasBytes() || !inbox.ended) return
+    over = true
+    if (inbox.failure) return controller.error(inbox.failure.error)
+    controller.close()
+    if ('byobRequest' in controller) controller.byobRequest?.respond(0)
+  }
+  const source = {
+    start(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
+      inbox.onEnd = () => settle(controller)
+    },
+    async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
+      while (!inbox.hasBytes() && !inbox.ended) await inbox.arrived()
+      if (over) return
+      if (inbox.hasBytes()) {
+        const request = 'byobRequest' in controller ? controller.byobRequest : null
+        if (request?.view) request.respond(inbox.takeInto(bytesOf(request.view)))
+        else controller.enqueue(inbox.takeBytes())
+      }
+      settle(controller)
+    },
+    cancel(reason: unknown) {
+      over = true
+      connection.destroy(givenUp(reason))
+    },
+  }
+  try {
+    const stream = new ReadableStream({ type: 'bytes', ...source }, { highWaterMark: 0 })
+    return stream as ReadableStream<Uint8Array<ArrayBuffer>>
+  } catch {
+    // Not every browser has byte streams.
+    return new ReadableStream(source as UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 })
+  }
+}
+
+function openWritable(connection: Connection): WritableStream<Bytes> {
+  return new WritableStream(
+    {
+      start(controller) {
+        connection.onFailure = error => controller.error(error)
+      },
+      write: chunk => connection.outgoing.write(bytesOf(chunk)),
+      close: () => connection.end(),
+      abort: reason => connection.destroy(givenUp(reason)),
+    },
+    { highWaterMark: WRITE_AHEAD_BYTES, size: chunk => chunk?.byteLength ?? 1 },
+  )
+}
+
+async function* readMessages(
+  connection: Connection,
+  lock: ReadableStreamDefaultReader,
+  limit: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { inbox } = connection
+  try {
+    for (;;) {
+      const message = inbox.takeMessage(limit)
+      if (message) yield message
+      else if (inbox.failure) throw inbox.failure.error
+      else if (inbox.ended) return
+      else await inbox.arrived()
+    }
+  } catch (error) {
+    connection.destroy(error)
+    throw error
+  } finally {
+    await lock.cancel().catch(() => {})
+  }
+}
+
+const WRITE_AHEAD_BYTES = 65_536

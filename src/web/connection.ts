@@ -1,0 +1,386 @@
+import { Credit, costOf } from '../channel/credit.js'
+import { alertError, closedInHandshake, cutShort, idleTimedOut, tellsPeer, withCause } from '../channel/failures.js'
+import { type ChannelOptions, LINGER_MS } from '../channel/options.js'
+import type { Control, Engine, EngineEvent } from '../engine/engine.js'
+import { ChannelError } from '../errors.js'
+import { ALERT_IDLE_TIMEOUT, CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
+import { Gate, withResolvers } from './gate.js'
+import { Inbox } from './inbox.js'
+import { type ByteStreams, Link } from './link.js'
+import { Outgoing } from './outgoing.js'
+import { Timer } from './timer.js'
+
+/** One end of a channel over a pair of streams, from its first byte to its last. */
+export class Connection {
+  readonly engine: Engine
+  readonly inbox: Inbox
+  readonly outgoing: Outgoing
+  /** Called once, where the channel fails. */
+  onFailure: (error: unknown) => void = () => {}
+  #link: Link
+  #credit: Credit
+  #options: ChannelOptions
+  /** `leaving`: the application is done with it; the peer has a while to read the last words. */
+  #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
+  #connected = withResolvers<void>()
+  #failed = withResolvers<never>()
+  #closed = withResolvers<void>()
+  /** Waits until the application has read. */
+  #taken = new Gate()
+  #peerDone = false
+  #discards = false
+  #waitsToRead = false
+  #carrierError: unknown
+  #timers = new Set<Timer>()
+  #idle: Timer | undefined
+  #keepAlive: Timer | undefined
+
+  constructor(streams: ByteStreams, engine: Engine, options: ChannelOptions) {
+    this.engine = engine
+    this.#options = options
+    this.#credit = new Credit(engine, streams.pushesBack === false)
+    this.#link = new Link(streams, engine)
+    this.#link.onRoom = () => this.#credit.seal()
+    this.#link.onSent = () => this.#keepAlive?.refresh()
+    this.#link.onWriteError = error => this.#onWriteError(error)
+    this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
+    this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
+    // Who waits for one of them gets the error; nobody has to wait for all.
+    for (const { promise } of [this.#connected, this.#failed, this.#closed]) promise.catch(() => {})
+    this.#run()
+  }
+
+  /** Resolves when the peer has proved its key; rejects where the channel fails before. */
+  get connected(): Promise<void> {
+    return this.#connected.promise
+  }
+
+  /** Rejects where the channel fails. Never resolves. */
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  /** Resolves when both directions have come to their ends; rejects where the channel fails. */
+  get closed(): Promise<void> {
+    return this.#closed.promise
+  }
+
+  /** The handshake is over, and the application gets the channel. */
+  handOver(): void {
+    const { idleTimeout = 0, keepAlive = 0 } = this.#options
+    this.#phase = 'open'
+    this.#idle = this.#timer(idleTimeout, () => this.#giveUp())
+    this.#keepAlive = this.#timer(keepAlive, () => this.#sendKeepAlive())
+    this.#credit.widen()
+    this.#flush()
+  }
+
+  /** Ends this direction, and resolves when the carrier has taken the end. */
+  async end(): Promise<void> {
+    await this.outgoing.end(() => this.#peerDone)
+    // The published program knows no other end than the connection's.
+    if (this.engine.version === 1 && 'allowTruncation' in this.#options && this.#options.allowTruncation) {
+      this.#link.closeWritable().catch(() => {})
+    }
+    this.#finishIfDone()
+  }
+
+  /** Ends the channel with an alert. What the peer still sends is thrown away. Resolves when the peer is gone, or 30 s later. */
+  async alert(code: number, text: string): Promise<void> {
+    await this.outgoing.alert(code, text)
+    this.#leave(undefined, true)
+    await this.closed
+  }
+
+  /** Ends this direction, and throws away what the peer still sends, unless somebody `reads` it. Resolves when both have ended. */
+  async close(reads: boolean): Promise<void> {
+    if (!this.outgoing.ended && this.#phase === 'open') await this.end()
+    if (!reads && this.#phase === 'open') {
+      this.#discards = true
+      this.inbox.fail(new ChannelError('USE_CLOSED', 'this end has closed the channel'), true)
+      this.#timer(LINGER_MS, () => this.#leave(undefined, false))
+    }
+    await this.closed
+  }
+
+  /** A server’s no to a client that has proved its key. */
+  refuse(code: number, error: ChannelError): void {
+    this.engine.alert(code, error.reason)
+    this.#leave({ error }, false)
+  }
+
+  /** Gives the channel up, and what waits to be read with it. The peer sees that it was cut short. */
+  destroy(error: unknown): void {
+    this.#fail(error, true)
+  }
+
+  /** Fails the channel: what came before is still there to be read. */
+  fail(error: unknown): void {
+    this.#fail(error, false)
+  }
+
+  async #run(): Promise<void> {
+    this.#flush()
+    try {
+      await this.#receive()
+    } catch (error) {
+      this.#fail(error, false)
+    }
+    if (this.#phase === 'leaving') await this.#seeOff()
+  }
+
+  /** Reads until the peer's direction has ended, or the channel. */
+  async #receive(): Promise<void> {
+    const { engine } = this
+    let chunk: Uint8Array = new Uint8Array()
+    let offset = 0
+    while (this.#phase === 'handshake' || this.#phase === 'open') {
+      const event = engine.advance()
+      if (event !== 'idle') {
+        this.#onEvent(event)
+        await this.#roomToRead()
+        continue
+      }
+      // The handshake answers by itself.
+      if (!engine.connected) this.#flush()
+      if (offset < chunk.length) {
+        offset += engine.receive(chunk, offset)
+        continue
+      }
+      if (engine.readEnded) return
+      this.#flush()
+      chunk = await this.#read()
+      offset = 0
+    }
+  }
+
+  /** The next bytes; where there are none any more, the engine knows it. */
+  async #read(): Promise<Uint8Array> {
+    try {
+      const chunk = await this.#link.read()
+      if (chunk) this.#idle?.refresh()
+      else this.engine.receiveEnd()
+      return chunk ?? new Uint8Array()
+    } catch (error) {
+      // The package's own carriers say what is wrong.
+      if (error instanceof ChannelError) throw error
+      this.#carrierError ??= error
+      if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
+      return new Uint8Array()
+    }
+  }
+
+  /** With credit everything is taken at once, for more credit may come behind it; else the application is waited for. */
+  async #roomToRead(): Promise<void> {
+    while (!this.#credit.spoken && this.inbox.size >= WAITING_BYTES && this.#isAlive) {
+      this.#waitsToRead = true
+      await this.#taken.wait()
+      this.#waitsToRead = false
+    }
+  }
+
+  get #isAlive(): boolean {
+    return this.#phase === 'handshake' || this.#phase === 'open'
+  }
+
+  #onEvent(event: Exclude<EngineEvent, 'idle'>): void {
+    if (event !== 'connected') this.#link.release()
+    switch (event) {
+      case 'connected':
+        return this.#onConnected()
+      case 'data':
+      case 'message':
+        this.#doubt()
+        return this.#onData(this.engine.readData() as Uint8Array<ArrayBuffer>, event === 'message')
+      case 'control':
+        return this.#onControl(this.engine.controlReceived as Control)
+      case 'alert':
+        throw alertError(this.engine.alertReceived)
+      case 'end':
+        this.#credit.free()
+        this.outgoing.granted()
+        return this.#onPeerDone()
+    }
+  }
+
+  #onConnected(): void {
+    if (this.engine.role === 'server' && this.engine.version === 1) this.#link.hold()
+    this.#credit.begin()
+    this.#flush()
+    this.#connected.resolve()
+  }
+
+  #onData(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
+    const cost = costOf(data.length, endOfMessage)
+    if (cost > 0 && this.#peerDone)
+      throw new ChannelError('PEER_AFTER_END', 'data came behind the end of the peer’s data')
+    this.#credit.opened(cost)
+    if (this.#discards) this.#onTaken(cost)
+    else this.inbox.push(data, endOfMessage)
+  }
+
+  #onControl(control: Control): void {
+    if (control.code === CONTROL_CREDIT) {
+      this.#credit.received(control)
+      this.outgoing.granted()
+      this.#flush()
+      return
+    }
+    this.#doubt()
+    if (control.code === CONTROL_DATA_END) this.#onPeerDone()
+  }
+
+  #onPeerDone(): void {
+    this.#peerDone = true
+    this.inbox.end()
+    this.#finishIfDone()
+  }
+
+  /** The peer seems not to know credit. */
+  #doubt(): void {
+    if (!this.#credit.waits) return
+    this.#credit.doubt()
+    this.outgoing.granted()
+    this.#finishIfDone()
+  }
+
+  /** Sends the final record where it was left to later; closes the carrier where both directions have ended. */
+  #finishIfDone(): void {
+    if (!this.outgoing.ended || this.#phase !== 'open') return
+    if (!this.engine.writeEnded && (this.#peerDone || !this.#credit.open)) {
+      this.outgoing.finish().then(
+        () => this.#finishIfDone(),
+        () => {},
+      )
+    } else if (this.engine.writeEnded && this.engine.readEnded) {
+      this.#finish()
+    }
+  }
+
+  #finish(): void {
+    this.#phase = 'over'
+    this.#stopTimers()
+    const late = setTimeout(() => this.#link.drop(new ChannelError('LINK_TIMEOUT')), LINGER_MS)
+    this.#link
+      .close()
+      .then(this.#closed.resolve, error => this.#closed.reject(cutShort(error)))
+      .finally(() => {
+        clearTimeout(late)
+        this.engine.close()
+      })
+  }
+
+  #fail(error: unknown, discard: boolean): void {
+    if (this.#phase === 'over') return
+    if (this.#phase === 'leaving') return this.#link.drop(error)
+    const failure = error instanceof Error ? withCause(error, this.#carrierError) : error
+    // A reject, or version 1's alert, still tells the peer why.
+    if (this.#phase === 'handshake' && tellsPeer(error) && this.engine.sendWindow().length > 0) {
+      return this.#leave({ error: failure }, false)
+    }
+    this.#phase = 'over'
+    this.#settle({ error: failure }, discard)
+    this.#link.drop(failure)
+    this.engine.close()
+  }
+
+  /** Lets the peer have the last words, while the application is told that the channel is over. */
+  #leave(failure: { error: unknown } | undefined, patient: boolean): void {
+    if (!this.#isAlive) return
+    this.#phase = 'leaving'
+    this.#settle(
+      failure ?? { error: new ChannelError('USE_CLOSED', 'this end has closed the channel') },
+      !failure,
+      !failure,
+    )
+    const linger = () => this.#timer(LINGER_MS, () => this.#link.drop(undefined))
+    if (!patient) linger()
+    this.#link.flush().then(
+      () => {
+        this.engine.close()
+        if (patient) linger()
+      },
+      () => this.#link.drop(undefined),
+    )
+  }
+
+  /** Throws away what still comes, until the peer is done or its time is over. */
+  async #seeOff(): Promise<void> {
+    try {
+      while (await this.#link.read()) {}
+      await this.#link.close()
+    } catch {}
+    this.#link.drop(undefined)
+    this.#phase = 'over'
+    this.#stopTimers()
+    this.engine.close()
+    this.#closed.resolve()
+  }
+
+  /** Tells everyone who waits. */
+  #settle(failure: { error: unknown }, discard: boolean, asked = false): void {
+    const { error } = failure
+    this.#stopTimers()
+    this.outgoing.fail(error)
+    this.inbox.fail(error, discard)
+    this.#connected.reject(error)
+    if (!asked) {
+      this.#failed.reject(error)
+      this.#closed.reject(error)
+    }
+    this.onFailure(error)
+    this.#taken.open()
+  }
+
+  #onTaken(bytes: number): void {
+    this.#credit.taken(bytes)
+    this.#taken.open()
+    if (this.#isAlive) this.#flush()
+  }
+
+  /** Sends what there is in the background: the carrier's failure has a listener of its own. */
+  #flush(): void {
+    this.#link.flush().catch(() => {})
+  }
+
+  /** What the peer said last may explain it, and is read first. */
+  #onWriteError(error: unknown): void {
+    this.#carrierError ??= error
+    const fail = () => this.fail(this.#phase === 'handshake' ? closedInHandshake(error) : cutShort(error))
+    if (this.#phase === 'leaving' || this.engine.readEnded) fail()
+    else this.#timer(LAST_WORDS_MS, fail)
+  }
+
+  #sendKeepAlive(): void {
+    const { engine } = this
+    if (!this.#isAlive || engine.writeEnded) return
+    // Where bytes still wait to be sent, they keep the link alive.
+    if (engine.sendWindow().length === 0) engine.keepAlive()
+    this.#flush()
+  }
+
+  /** The peer has been silent for too long: it is told so, in case it still listens. */
+  #giveUp(): void {
+    const { engine } = this
+    // Where this end does not read, it cannot tell; and a peer that has ended has nothing to say.
+    if (!this.#isAlive || this.#waitsToRead || engine.readEnded) return
+    // With bytes that do not go out, there is no way to tell it.
+    if (engine.writeEnded || engine.sendWindow().length > 0) return this.fail(idleTimedOut())
+    engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
+    this.#leave({ error: idleTimedOut() }, false)
+  }
+
+  #timer(time: number, run: () => void): Timer {
+    const timer = new Timer(time, run)
+    this.#timers.add(timer)
+    return timer
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) timer.stop()
+    this.#timers.clear()
+  }
+}
+
+const WAITING_BYTES = 65_536
+const LAST_WORDS_MS = 1000

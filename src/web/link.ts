@@ -1,0 +1,185 @@
+import { type PacedCarrier, PacedSender } from '../channel/paced.js'
+import type { Engine } from '../engine/engine.js'
+import { badOption } from '../engine/options.js'
+import { Gate } from './gate.js'
+
+/** What carries a channel: any pair of byte streams. */
+export interface ByteStreams {
+  readonly readable: ReadableStream<Uint8Array>
+  readonly writable: WritableStream<Uint8Array>
+  /**
+   * False where the readable cannot slow the other end down, and takes what comes. Then the two ends agree on credit, so that memory
+   * stays bounded ("Credit" in docs/protocol.md). Default true.
+   */
+  readonly pushesBack?: boolean
+}
+
+/** The reading and writing of what carries a channel, and nothing of what the bytes mean, but version 1's pace. */
+export class Link {
+  /** Called before bytes are taken from the engine, and when it has room again. */
+  onRoom: () => void = () => {}
+  onSent: () => void = () => {}
+  /** The carrier takes no bytes any more. */
+  onWriteError: (error: unknown) => void = () => {}
+  #engine: Engine
+  #read: () => Promise<Uint8Array | undefined>
+  #cancel: (reason: unknown) => Promise<void>
+  #writer: WritableStreamDefaultWriter<Uint8Array>
+  #sending: Promise<void> | undefined
+  #lastWrite: Promise<void> | undefined
+  #paced: PacedSender | undefined
+  #drained = new Gate()
+  #left = false
+
+  /** Takes hold of both streams. @throws ChannelError USE_BAD_OPTION where they are not there to be taken */
+  constructor({ readable, writable }: ByteStreams, engine: Engine) {
+    this.#engine = engine
+    this.#writer = writable.getWriter()
+    const source = openSource(readable)
+    this.#read = source.read
+    this.#cancel = source.cancel
+  }
+
+  /** The next bytes, valid until the next call; undefined at the end. */
+  read(): Promise<Uint8Array | undefined> {
+    return this.#read()
+  }
+
+  /** Hands what the engine has to send to the carrier, and resolves when that has taken it, or rejects as it does. */
+  flush(): Promise<void> {
+    if (this.#left) return Promise.resolve()
+    if (this.#engine.version === 1) return this.#sendPaced()
+    this.onRoom()
+    if (this.#engine.sendWindow().length === 0) return this.#sending ?? Promise.resolve()
+    this.#sending ??= this.#send()
+    return this.#sending
+  }
+
+  /** Version 1's server: does not speak before the client's first record has come, or a short while has passed. */
+  hold(): void {
+    this.#paced?.hold()
+  }
+
+  /** Version 1: the client's first record has come. */
+  release(): void {
+    this.#paced?.release()
+  }
+
+  /** Sends what there is, and ends both streams. */
+  async close(): Promise<void> {
+    await this.flush()
+    await this.#lastWrite
+    this.#left = true
+    this.#paced?.stop()
+    // The other end may have closed both by now: it has what it waited for.
+    await this.#writer.close().catch(() => {})
+    this.#cancel(undefined).catch(() => {})
+  }
+
+  /** Ends the writable alone: for who takes that for the end of this direction. */
+  async closeWritable(): Promise<void> {
+    await this.flush()
+    await this.#writer.close()
+  }
+
+  /** Gives both streams up. */
+  drop(reason: unknown): void {
+    if (this.#left) return
+    this.#left = true
+    this.#paced?.stop()
+    this.#drained.fail(reason)
+    this.#writer.abort(reason).catch(() => {})
+    this.#cancel(reason).catch(() => {})
+  }
+
+  async #send(): Promise<void> {
+    try {
+      while (this.#engine.sendWindow().length > 0) {
+        await this.#writer.ready
+        if (this.#left) return
+        const bytes = this.#engine.take()
+        this.onRoom()
+        this.onSent()
+        this.#write(bytes)
+      }
+    } catch (error) {
+      this.#failed(error)
+      throw error
+    } finally {
+      this.#sending = undefined
+    }
+  }
+
+  #sendPaced(): Promise<void> {
+    this.#paced ??= new PacedSender(this.#pacedCarrier(), this.#engine, () => this.#drained.open())
+    this.onSent()
+    return this.#paced.send() ? Promise.resolve() : this.#drained.wait()
+  }
+
+  #pacedCarrier(): PacedCarrier {
+    const write: PacedCarrier['write'] = (bytes, callback) => {
+      this.#write(bytes).then(
+        () => callback(),
+        error => {
+          callback(error)
+          this.#drained.fail(error)
+        },
+      )
+    }
+    // Where there is no such thing, in browsers and Workers, version 1 is slow.
+    const soon: PacedCarrier['soon'] = Reflect.get(globalThis, 'setImmediate') ?? setTimeout
+    return { write, soon }
+  }
+
+  /** Not waited for: the next one is, by `ready`. */
+  #write(bytes: Uint8Array): Promise<void> {
+    this.#lastWrite = this.#writer.write(bytes)
+    this.#lastWrite.catch(this.#failed)
+    return this.#lastWrite
+  }
+
+  #failed = (error: unknown): void => {
+    if (!this.#left) this.onWriteError(error)
+  }
+}
+
+/** @throws ChannelError USE_BAD_OPTION */
+export function checkStreams(streams: ByteStreams): void {
+  const { readable, writable } = streams ?? {}
+  if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream of bytes')
+  if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream of bytes')
+  if (readable.locked) throw badOption('readable', 'locked', 'one that nobody reads')
+  if (writable.locked) throw badOption('writable', 'locked', 'one that nobody writes to')
+}
+
+/** Reads into one buffer over and over, where the stream is one of bytes. */
+function openSource(readable: ReadableStream<Uint8Array>) {
+  let reader: ReadableStreamBYOBReader
+  try {
+    reader = readable.getReader({ mode: 'byob' })
+  } catch {
+    const plain = readable.getReader()
+    const read = async () => {
+      const { done, value } = await plain.read()
+      return done ? undefined : bytesOf(value)
+    }
+    return { read, cancel: (reason: unknown) => plain.cancel(reason) }
+  }
+  let buffer = new ArrayBuffer(READ_BYTES)
+  const read = async () => {
+    const { done, value } = await reader.read(new Uint8Array(buffer))
+    if (value) buffer = value.buffer
+    return done ? undefined : value
+  }
+  return { read, cancel: (reason: unknown) => reader.cancel(reason) }
+}
+
+/** A chunk as bytes. @throws ChannelError USE_BAD_OPTION where it is something else */
+export function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
+  throw badOption('chunk', chunk, 'bytes: a Uint8Array (TextEncoder makes one of text)')
+}
+
+const READ_BYTES = 65_536

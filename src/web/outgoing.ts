@@ -1,0 +1,165 @@
+import { type Credit, costOf } from '../channel/credit.js'
+import type { Engine } from '../engine/engine.js'
+import { ChannelError } from '../errors.js'
+import { CONTROL_DATA_END } from '../wire/stream.js'
+import { Gate } from './gate.js'
+import type { Link } from './link.js'
+
+/** The application’s direction: what it writes is sealed in its order, as far as the peer’s credit and the carrier’s room go. */
+export class Outgoing {
+  #engine: Engine
+  #link: Link
+  #credit: Credit
+  #turn: Promise<unknown> = Promise.resolve()
+  #granted = new Gate()
+  #failure: { error: unknown } | undefined
+  #ended = false
+  #onSilence: () => void
+  #silence: ReturnType<typeof setTimeout> | undefined
+
+  constructor(engine: Engine, link: Link, credit: Credit, onSilence: () => void) {
+    this.#engine = engine
+    this.#link = link
+    this.#credit = credit
+    this.#onSilence = onSilence
+  }
+
+  /** The application has ended this direction: nothing of it follows. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Seals all of the bytes, and resolves when the carrier is ready for more. @throws ChannelError USE_CLOSED behind an end */
+  write(data: Uint8Array, endOfMessage = false): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkOpen()
+      if (data.length === 0 && !endOfMessage) return
+      await this.#writeAll(data, endOfMessage)
+      // Small writes that come while the carrier is busy go out together.
+      if (this.#engine.sendWindow().length >= TOGETHER_BYTES) await this.#link.flush()
+      else this.#link.flush().catch(() => {})
+    })
+  }
+
+  /**
+   * Ends this direction. As long as the peer still sends, and may have to be granted more, that is said by a control record, and the
+   * final one has to follow by `finish` ("Credit").
+   */
+  end(peerDone: () => boolean): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkOpen()
+      this.#ended = true
+      if (this.#credit.open && !peerDone()) {
+        await this.#seal(() => this.#engine.control(CONTROL_DATA_END))
+        this.#watchSilence()
+      } else {
+        await this.#seal(() => this.#engine.end())
+      }
+      await this.#link.flush()
+    })
+  }
+
+  /** The final record, where `end` left it to later. */
+  finish(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#engine.writeEnded) return
+      await this.#seal(() => this.#engine.end())
+      await this.#link.flush()
+    })
+  }
+
+  /** Ends this direction with an alert, behind what is being written. */
+  alert(code: number, text: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkOpen()
+      this.#ended = true
+      await this.#seal(() => this.#engine.alert(code, text))
+    })
+  }
+
+  /** The peer’s credit has changed. */
+  granted(): void {
+    if (!this.#credit.waits) clearTimeout(this.#silence)
+    this.#granted.open()
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+    clearTimeout(this.#silence)
+    this.#granted.fail(error)
+  }
+
+  async #writeAll(data: Uint8Array, endOfMessage: boolean): Promise<void> {
+    const end = costOf(0, endOfMessage)
+    for (let at = 0; ; ) {
+      const left = data.length - at
+      const room = await this.#room(left > 0 ? 1 : end)
+      const last = left + end <= room
+      const part = data.subarray(at, at + Math.min(left, room))
+      await this.#sealAll(part, endOfMessage && last)
+      at += part.length
+      if (last || (at === data.length && !endOfMessage)) return
+    }
+  }
+
+  async #sealAll(part: Uint8Array, endOfMessage: boolean): Promise<void> {
+    this.#credit.sent(costOf(part.length, endOfMessage))
+    let at = 0
+    for (;;) {
+      await this.#seal(() => {
+        at += this.#engine.write(part, at, endOfMessage)
+      })
+      if (at === part.length) return
+      await this.#link.flush()
+    }
+  }
+
+  /** Seals, when there is room in the send window. */
+  async #seal(seal: () => void): Promise<void> {
+    for (;;) {
+      this.#check()
+      try {
+        return seal()
+      } catch (error) {
+        if (!(error instanceof ChannelError && error.code === 'USE_SEND_FULL')) throw error
+      }
+      await this.#link.flush()
+    }
+  }
+
+  /** Waits until the peer takes so many bytes, and says how many it takes. */
+  async #room(least: number): Promise<number> {
+    while (this.#credit.room < least) {
+      this.#watchSilence()
+      await this.#granted.wait()
+    }
+    return this.#credit.room
+  }
+
+  /** A peer that says nothing at all does not know credit. */
+  #watchSilence(): void {
+    if (this.#credit.waits) this.#silence ??= setTimeout(this.#onSilence, SILENCE_MS)
+  }
+
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(() => {
+      this.#check()
+      return act()
+    })
+    this.#turn = turn.catch(() => {})
+    return turn.catch(error => {
+      throw this.#failure ? this.#failure.error : error
+    })
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure.error
+  }
+
+  #checkOpen(): void {
+    if (this.#ended) throw new ChannelError('USE_CLOSED', 'this direction of the channel has ended')
+  }
+}
+
+const TOGETHER_BYTES = 16_384
+const SILENCE_MS = 2000

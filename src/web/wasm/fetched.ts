@@ -1,0 +1,5 @@
+// Where browsers have channel.wasm: beside the package's files, to be fetched. Bundlers know this form of URL.
+
+export function findWasm(): URL {
+  return new URL('../../../channel.wasm', import.meta.url)
+}

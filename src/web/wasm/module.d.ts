@@ -1,0 +1,4 @@
+declare module '*/channel.wasm' {
+  const module: WebAssembly.Module
+  export default module
+}

@@ -1,0 +1,79 @@
+import { abortError, connectTimedOut } from '../channel/failures.js'
+import { type ConnectOptions, HANDSHAKE_TIMEOUT_MS, type ServerOptions } from '../channel/options.js'
+import { badOption } from '../engine/options.js'
+import { ChannelError } from '../errors.js'
+import type { SecureChannel } from './channel.js'
+import { open, type SecureOptions } from './secure.js'
+import { SocketCarrier, type WebSocketLike } from './socket-carrier.js'
+
+/**
+ * Opens a channel over a WebSocket: as `secure`, for a client.
+ *
+ * @param target a URL (`wss://…`), or a WebSocket, open or connecting
+ * @throws as `secure`; ChannelError LINK_CLOSED where the WebSocket does not open
+ */
+export async function connectWebSocket(
+  target: string | URL | WebSocketLike,
+  options: ConnectOptions = {},
+): Promise<SecureChannel> {
+  const socket = typeof target === 'string' || target instanceof URL ? openSocket(target) : checkSocket(target)
+  return await overSocket(socket, { ...options, role: 'client' })
+}
+
+/**
+ * Opens a channel over a WebSocket that a server has accepted: as `secure`, for a server. Call it as soon as there is one, so that
+ * no message is missed.
+ *
+ * @param socket Workers’ `WebSocketPair`, Deno’s `upgradeWebSocket`, one of the package `ws`, or what `bunWebSocket` gives
+ */
+export async function acceptWebSocket(socket: WebSocketLike, options: ServerOptions): Promise<SecureChannel> {
+  return await overSocket(checkSocket(socket), { ...options, role: 'server' })
+}
+
+/** Listens at once: what comes while channel.wasm is loaded is not lost. */
+function overSocket(socket: WebSocketLike, options: SecureOptions): Promise<SecureChannel> {
+  const carrier = new SocketCarrier(socket)
+  return open(
+    () => connected(carrier, options),
+    options,
+    reason => carrier.drop(reason),
+  )
+}
+
+async function connected(carrier: SocketCarrier, options: SecureOptions): Promise<SocketCarrier> {
+  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = options
+  const onAbort = () => carrier.drop(abortError(signal))
+  const timer = timeout > 0 ? setTimeout(() => carrier.drop(connectTimedOut(timeout)), timeout) : undefined
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    await carrier.opened
+    return carrier
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function openSocket(url: string | URL): WebSocketLike {
+  const { WebSocket: Socket } = globalThis as { WebSocket?: typeof WebSocket }
+  if (!Socket) {
+    throw new ChannelError('USE_BAD_OPTION', 'this runtime has no WebSocket', {
+      next: 'hand in an open one, such as `new WebSocket(url)` of the package ws',
+    })
+  }
+  try {
+    return new Socket(url) as WebSocketLike
+  } catch (cause) {
+    throw new ChannelError('USE_BAD_OPTION', `no WebSocket can be opened to ${JSON.stringify(String(url))}`, {
+      next: 'give a URL that starts with wss:// or ws://',
+      cause,
+    })
+  }
+}
+
+function checkSocket(socket: WebSocketLike): WebSocketLike {
+  if (typeof socket?.send !== 'function' || typeof socket.addEventListener !== 'function') {
+    throw badOption('socket', socket, 'a WebSocket')
+  }
+  return socket
+}
