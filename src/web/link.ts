@@ -126,8 +126,6 @@ export class Link {
         },
       )
     }
-    // Where there is no such thing, in browsers and Workers, version 1 is slow.
-    const soon: PacedCarrier['soon'] = Reflect.get(globalThis, 'setImmediate') ?? setTimeout
     return { write, soon }
   }
 
@@ -141,6 +139,13 @@ export class Link {
   #failed = (error: unknown): void => {
     if (!this.#left) this.onWriteError(error)
   }
+}
+
+/** Where there is no setImmediate, in browsers and Workers, version 1 is slow. Neither is a method: browsers insist on that. */
+const soon: PacedCarrier['soon'] = callback => {
+  const immediate: ((callback: () => void) => void) | undefined = Reflect.get(globalThis, 'setImmediate')
+  if (immediate) immediate(callback)
+  else setTimeout(callback)
 }
 
 /** @throws ChannelError USE_BAD_OPTION */

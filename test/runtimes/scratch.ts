@@ -43,7 +43,7 @@ export async function scratchProject(...extra: string[]): Promise<{ folder: stri
 /** As `scratchProject`, with the suite and its runners in it. */
 export async function suiteProject(): Promise<string> {
   const { folder } = await scratchProject('ws')
-  for (const part of ['suite', 'runtimes']) {
+  for (const part of ['suite', 'runners']) {
     mkdirSync(join(folder, part))
     cpSync(join(ROOT, 'build/test', part), join(folder, part), { recursive: true })
   }
