@@ -4,8 +4,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { formatMessage } from 'publint/utils'
 import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ROOT, scratchProject, type Tarball } from './runtimes/scratch.js'
@@ -27,7 +27,10 @@ test('the tarball has what is used, and nothing else', () => {
     const [, source] = file.match(/^build\/(src\/.+?)(?:\.js|\.d\.ts)$/) ?? []
     assert.ok(source, `${file} is packed, and nobody needs it`)
     // What was built from a file that is gone stays in build/ until npm run clean.
-    assert.ok(existsSync(join(ROOT, `${source}.ts`)) || existsSync(join(ROOT, `${source}.d.ts`)), `${file} has no source`)
+    assert.ok(
+      existsSync(join(ROOT, `${source}.ts`)) || existsSync(join(ROOT, `${source}.d.ts`)),
+      `${file} has no source`,
+    )
   }
   console.log(`  ${tarball.files.length} files, ${tarball.size} bytes packed, ${tarball.unpackedSize} unpacked`)
   assert.ok(tarball.size < MOST_PACKED, `${tarball.size} bytes, packed`)
@@ -75,7 +78,10 @@ for (const [name, options] of Object.entries(consumers())) {
     const project = join(folder, name.replace(/\W+/g, '-'))
     mkdirSync(project)
     const { files, ...compilerOptions } = options
-    const config = { compilerOptions: { strict: true, noEmit: true, target: 'es2023', ...compilerOptions }, files: Object.keys(files) }
+    const config = {
+      compilerOptions: { strict: true, noEmit: true, target: 'es2023', ...compilerOptions },
+      files: Object.keys(files),
+    }
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config))
     for (const [file, code] of Object.entries(files)) writeFileSync(join(project, file), code)
     const done = await run('npx', ['tsc', '-p', project], { cwd: folder }).catch(error => error)
@@ -94,8 +100,18 @@ function consumers(): Record<string, { files: Record<string, string>; [option: s
     'bundler, on Node': { module: 'esnext', moduleResolution: 'bundler', customConditions: ['node'], ...node },
     'node16, nopki/web without node’s types': { module: 'node16', moduleResolution: 'node16', ...web },
     'bundler, nopki/web without node’s types': { module: 'esnext', moduleResolution: 'bundler', ...web },
-    'bundler for browsers': { module: 'esnext', moduleResolution: 'bundler', customConditions: ['browser'], ...conditional },
-    'bundler for Workers': { module: 'esnext', moduleResolution: 'bundler', customConditions: ['workerd'], ...conditional },
+    'bundler for browsers': {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      customConditions: ['browser'],
+      ...conditional,
+    },
+    'bundler for Workers': {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      customConditions: ['workerd'],
+      ...conditional,
+    },
   }
 }
 

@@ -8,7 +8,7 @@ import { connectTcp, serveTcp, tcp } from './tcp.js'
 const platform: Platform = {
   name: 'bun',
   generateKeyPair,
-  carriers: relay => [tcp, streams, webSockets(relay, url => new WebSocket(url))],
+  carriers: relay => ({ TCP: tcp, 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
   connectTcp,
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, _relay, onEnd) {

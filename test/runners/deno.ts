@@ -7,27 +7,28 @@ import { channelEnd, pairOf, streams, webSockets } from '../suite/web.js'
 import { connectTcp, serveTcp, tcp } from './tcp.js'
 
 /** Deno’s own connections, which are Web Streams as they are. */
-const conn: Carrier = {
-  name: 'Deno.Conn',
-  messages: true,
-  async connect({ client, server }) {
-    const listener = Deno.listen({ hostname: '127.0.0.1', port: 0 })
-    const [near, far] = await Promise.all([
-      Deno.connect({ hostname: '127.0.0.1', port: listener.addr.port }),
-      listener.accept(),
-    ])
-    listener.close()
-    return pairOf(secure(near, { role: 'client', ...client }), secure(far, { role: 'server', ...server }), () => {
-      close(near)
-      close(far)
-    })
-  },
+const conn: Carrier = async ({ client, server }) => {
+  const listener = Deno.listen({ hostname: '127.0.0.1', port: 0 })
+  const [near, far] = await Promise.all([
+    Deno.connect({ hostname: '127.0.0.1', port: listener.addr.port }),
+    listener.accept(),
+  ])
+  listener.close()
+  return pairOf(secure(near, { role: 'client', ...client }), secure(far, { role: 'server', ...server }), () => {
+    close(near)
+    close(far)
+  })
 }
 
 const platform: Platform = {
   name: 'deno',
   generateKeyPair,
-  carriers: relay => [tcp, conn, streams, webSockets(relay, url => new WebSocket(url))],
+  carriers: relay => ({
+    TCP: tcp,
+    'Deno.Conn': conn,
+    'Web Streams': streams,
+    WebSocket: webSockets(relay, url => new WebSocket(url)),
+  }),
   connectTcp,
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, _relay, onEnd) {

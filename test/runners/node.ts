@@ -9,7 +9,7 @@ const open = (url: string) => new Socket(url) as unknown as WebSocket
 const platform: Platform = {
   name: 'node',
   generateKeyPair,
-  carriers: relay => [tcp, streams, webSockets(relay, open)],
+  carriers: relay => ({ TCP: tcp, 'Web Streams': streams, WebSocket: webSockets(relay, open) }),
   connectTcp,
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(open(url), options)),
   async serve(options, _relay, onEnd) {

@@ -4,9 +4,7 @@ import { type EventEmitter, once } from 'node:events'
 import net from 'node:net'
 import { Duplex, Transform } from 'node:stream'
 import { connect, createServer, type SecureSocket } from 'nopki'
-import type { Carrier, End, Pair, Setup } from '../suite/carrier.js'
-
-export const tcp: Carrier = { name: 'TCP', messages: false, connect: connectPair }
+import type { Carrier, End, Setup } from '../suite/carrier.js'
 
 export async function connectTcp(port: number, options: Setup['client']): Promise<End> {
   return socketEnd(await connect({ ...options, host: '127.0.0.1', port, allowHalfOpen: true }))
@@ -25,7 +23,7 @@ export async function listening(server: EventEmitter & { address(): unknown }): 
   return (server.address() as net.AddressInfo).port
 }
 
-async function connectPair({ client, server, wire }: Setup): Promise<Pair> {
+export const tcp: Carrier = async ({ client, server, wire }) => {
   const raw: net.Socket[] = []
   const listener = net.createServer({ allowHalfOpen: true, noDelay: true })
   const served = createServer({ ...server, allowHalfOpen: true })

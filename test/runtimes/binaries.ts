@@ -17,7 +17,10 @@ export interface Runtime {
 /** The runtime, or a sentence that says what is missing. */
 export function findRuntime(name: RuntimeName): Runtime | string {
   const path = name === 'node' ? process.execPath : name === 'chromium' ? chromium() : packaged(name)
-  if (!path) return name === 'chromium' ? NO_CHROMIUM : `the package ${name} has no binary for ${process.platform}-${process.arch}`
+  if (!path)
+    return name === 'chromium'
+      ? NO_CHROMIUM
+      : `the package ${name} has no binary for ${process.platform}-${process.arch}`
   const said = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
   return { name, path, version: said.match(/[\d.]+(?:-\d+)*/)?.[0] ?? said.trim() }
 }

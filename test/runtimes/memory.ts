@@ -18,7 +18,13 @@ export interface Flood {
 }
 
 /** One WebSocket between Node, which serves, and another runtime: the one that offers is fast, the other slow. */
-export async function flood(node: Runtime, other: Runtime, offers: 'node' | 'other', mib: number, folder: string): Promise<Flood> {
+export async function flood(
+  node: Runtime,
+  other: Runtime,
+  offers: 'node' | 'other',
+  mib: number,
+  folder: string,
+): Promise<Flood> {
   const relay = await startRelay()
   const [server, client] = [await start(node, folder), await start(other, folder)]
   const parts: Part[] = [{ name: 'offer', mib }, { name: 'sip' }]

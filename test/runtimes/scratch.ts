@@ -20,7 +20,12 @@ export interface Tarball {
 /** What `npm pack` makes of what is built. */
 export async function pack(folder: string): Promise<Tarball> {
   const out = await npm(ROOT, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)
-  const [packed] = JSON.parse(out) as { filename: string; size: number; unpackedSize: number; files: { path: string }[] }[]
+  const [packed] = JSON.parse(out) as {
+    filename: string
+    size: number
+    unpackedSize: number
+    files: { path: string }[]
+  }[]
   if (!packed) throw new Error('npm pack packed nothing')
   const { filename, size, unpackedSize, files } = packed
   return { path: join(folder, filename), size, unpackedSize, files: files.map(it => it.path).sort() }

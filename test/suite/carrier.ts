@@ -37,11 +37,7 @@ export interface Pair {
 }
 
 /** A way to connect two ends within one runtime. */
-export interface Carrier {
-  name: string
-  messages: boolean
-  connect(setup: Setup): Promise<Pair>
-}
+export type Carrier = (setup: Setup) => Promise<Pair>
 
 /** All that comes until the authenticated end. */
 export async function readAll(end: End): Promise<Uint8Array[]> {

@@ -1,12 +1,12 @@
 // What a runner does when it is told to: the same in every runtime.
 
 import type { ClientOptions, ServerOptions } from 'nopki/web'
+import { sha256 } from './bytes.js'
 import type { Carrier, End } from './carrier.js'
 import type { Bench } from './cases.js'
-import { sha256 } from './bytes.js'
 import { answer, ask } from './conversation.js'
 import { offer, sip } from './flood.js'
-import { runSuite } from './run.js'
+import { describe, runSuite } from './run.js'
 import { watchWasm } from './wasm.js'
 
 /** What only one runtime knows. */
@@ -14,7 +14,7 @@ export interface Platform {
   name: string
   generateKeyPair: Bench['generateKeyPair']
   /** How two ends can meet within this runtime; `relay` joins two WebSockets that come to it. */
-  carriers(relay: string): Carrier[]
+  carriers(relay: string): Record<string, Carrier>
   /** Opens a channel to `nopki`’s server at a TCP port of this machine; not in a browser. */
   connectTcp?(port: number, options: ClientOptions): Promise<End>
   connectWebSocket(url: string, options: ClientOptions): Promise<End>
@@ -58,7 +58,7 @@ export interface HexKeys {
 export async function run(platform: Platform, command: Command, report: (line: object) => void): Promise<void> {
   switch (command.do) {
     case 'suite':
-      return runSuite(platform.carriers(command.relay), platform.generateKeyPair, report)
+      return runSuite(platform.name, platform.carriers(command.relay), platform.generateKeyPair, report)
     case 'serve':
       return serve(platform, command, report)
     case 'talk':
@@ -123,7 +123,7 @@ async function talk(platform: Platform, target: Target): Promise<Talked> {
     await ask(end, target.server, keyPair.publicKey)
     return { ms: took() }
   } catch (error) {
-    return { error: error instanceof Error ? (error.stack ?? String(error)) : String(error), ms: took() }
+    return { error: describe(error), ms: took() }
   } finally {
     await end?.abandon()
   }

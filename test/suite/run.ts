@@ -1,5 +1,6 @@
 import type { Carrier, Pair, Setup } from './carrier.js'
-import { type Bench, CASES, type Case } from './cases.js'
+import type { Bench, Case } from './cases.js'
+import { planFor } from './plan.js'
 
 /** One line of a runner’s report. */
 export interface Result {
@@ -8,35 +9,30 @@ export interface Result {
   ms: number
 }
 
-/** The names that a carrier’s report has, in order. */
-export function namesOf(carrier: Pick<Carrier, 'name' | 'messages'>): string[] {
-  return CASES.filter(it => !it.messages || carrier.messages).map(it => nameOf(carrier, it))
-}
-
-/** Runs every case over every carrier, one after the other, and reports each. */
+/** Runs what is planned for a runtime, one case after the other, and reports each. */
 export async function runSuite(
-  carriers: Carrier[],
+  runtime: string,
+  carriers: Readonly<Record<string, Carrier>>,
   generateKeyPair: Bench['generateKeyPair'],
   report: (result: Result) => void,
 ): Promise<void> {
-  for (const carrier of carriers) {
-    for (const it of CASES.filter(it => !it.messages || carrier.messages)) {
-      const started = performance.now()
-      const error = await outcome(carrier, it, generateKeyPair)
-      report({ name: nameOf(carrier, it), ms: Math.round(performance.now() - started), ...(error && { error }) })
-    }
+  for (const { name, carrier, it } of planFor(runtime)) {
+    const started = performance.now()
+    const error = await outcome(carriers[carrier], it, generateKeyPair)
+    report({ name, ms: Math.round(performance.now() - started), ...(error && { error }) })
   }
 }
 
 /** What is wrong, if anything is. Nothing of a case stays open. */
 async function outcome(
-  carrier: Carrier,
+  carrier: Carrier | undefined,
   { run }: Case,
   generateKeyPair: Bench['generateKeyPair'],
 ): Promise<string | undefined> {
+  if (!carrier) return 'the runner has no such carrier'
   const pairs: Pair[] = []
   const connect = async (setup: Setup) => {
-    const pair = await carrier.connect(setup)
+    const pair = await carrier(setup)
     pairs.push(pair)
     return pair
   }
@@ -44,12 +40,12 @@ async function outcome(
     await run({ connect, generateKeyPair })
     return undefined
   } catch (error) {
-    return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+    return describe(error)
   } finally {
     for (const pair of pairs) pair.cut()
   }
 }
 
-function nameOf(carrier: Pick<Carrier, 'name'>, { name }: Pick<Case, 'name'>): string {
-  return `${carrier.name}: ${name}`
+export function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
 }

@@ -4,36 +4,27 @@ import { acceptWebSocket, type Bytes, connectWebSocket, type SecureChannel, secu
 import type { Carrier, End, Pair, Setup } from './carrier.js'
 
 /** Two pairs of transform streams. */
-export const streams: Carrier = {
-  name: 'Web Streams',
-  messages: true,
-  async connect({ client, server, wire }) {
-    const [there, back] = [passage(wire), passage(wire)]
-    return pairOf(
-      secure({ readable: back.readable, writable: there.writable }, { role: 'client', ...client }),
-      secure({ readable: there.readable, writable: back.writable }, { role: 'server', ...server }),
-      () => {
-        there.cut()
-        back.cut()
-      },
-    )
-  },
+export const streams: Carrier = async ({ client, server, wire }) => {
+  const [there, back] = [passage(wire), passage(wire)]
+  return pairOf(
+    secure({ readable: back.readable, writable: there.writable }, { role: 'client', ...client }),
+    secure({ readable: there.readable, writable: back.writable }, { role: 'server', ...server }),
+    () => {
+      there.cut()
+      back.cut()
+    },
+  )
 }
 
 /** Two WebSockets that meet at a relay: so a browser is a server, too. */
 export function webSockets(relay: string, open: (url: string) => WebSocket): Carrier {
-  let met = 0
-  return {
-    name: 'WebSocket',
-    messages: true,
-    async connect({ client, server, wire }) {
-      const place = `${relay}/pair-${++met}-${crypto.randomUUID()}`
-      const [near, far] = [open(`${place}/to?wire=${wire}`), open(`${place}/serve?wire=${wire}`)]
-      return pairOf(connectWebSocket(near, client), acceptWebSocket(far, server), () => {
-        near.close()
-        far.close()
-      })
-    },
+  return async ({ client, server, wire }) => {
+    const place = `${relay}/${crypto.randomUUID()}`
+    const [near, far] = [open(`${place}/to?wire=${wire}`), open(`${place}/serve?wire=${wire}`)]
+    return pairOf(connectWebSocket(near, client), acceptWebSocket(far, server), () => {
+      near.close()
+      far.close()
+    })
   }
 }
 

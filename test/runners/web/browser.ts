@@ -5,7 +5,7 @@ import { channelEnd, streams, webSockets } from '../../suite/web.js'
 const platform: Platform = {
   name: 'chromium',
   generateKeyPair: () => ready().then(generateKeyPair),
-  carriers: relay => [streams, webSockets(relay, url => new WebSocket(url))],
+  carriers: relay => ({ 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, relay, onEnd) {
     const wait = async (): Promise<void> => {
