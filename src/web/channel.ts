@@ -120,7 +120,8 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
     },
     cancel(reason: unknown) {
       over = true
-      connection.destroy(givenUp(reason))
+      // Who has read all of it gives nothing up.
+      if (inbox.hasBytes() || !inbox.ended || inbox.failure) connection.destroy(givenUp(reason))
     },
   }
   try {
@@ -136,7 +137,10 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
   return new WritableStream(
     {
       start(controller) {
-        connection.onFailure = error => controller.error(error)
+        const { signal } = controller
+        connection.onFailure = error => signal?.aborted || controller.error(error)
+        // `abort` is called no sooner than the write that waits is over: it may wait for ever.
+        signal?.addEventListener('abort', () => connection.destroy(givenUp(signal.reason)))
       },
       write: chunk => connection.outgoing.write(bytesOf(chunk)),
       close: () => connection.end(),

@@ -6,7 +6,7 @@ import { ChannelError } from '../errors.js'
 import { ALERT_IDLE_TIMEOUT, CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
 import { Gate, withResolvers } from './gate.js'
 import { Inbox } from './inbox.js'
-import { type ByteStreams, Link } from './link.js'
+import { type ByteStreams, CarrierFault, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
 import { Timer } from './timer.js'
 
@@ -40,7 +40,7 @@ export class Connection {
     this.#options = options
     this.#credit = new Credit(engine, streams.pushesBack === false)
     this.#link = new Link(streams, engine)
-    this.#link.onRoom = () => this.#credit.seal()
+    this.#link.onRoom = () => this.#sealCredit()
     this.#link.onSent = () => this.#keepAlive?.refresh()
     this.#link.onWriteError = error => this.#onWriteError(error)
     this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
@@ -80,7 +80,7 @@ export class Connection {
     await this.outgoing.end(() => this.#peerDone)
     // The published program knows no other end than the connection's.
     if (this.engine.version === 1 && 'allowTruncation' in this.#options && this.#options.allowTruncation) {
-      this.#link.closeWritable().catch(() => {})
+      this.#link.endWritable()
     }
     this.#finishIfDone()
   }
@@ -162,8 +162,7 @@ export class Connection {
       else this.engine.receiveEnd()
       return chunk ?? new Uint8Array()
     } catch (error) {
-      // The package's own carriers say what is wrong.
-      if (error instanceof ChannelError) throw error
+      if (error instanceof CarrierFault) throw error.fault
       this.#carrierError ??= error
       if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
       return new Uint8Array()
@@ -257,15 +256,20 @@ export class Connection {
     }
   }
 
+  /** Both directions have ended: what was sent last has to go out. */
   #finish(): void {
     this.#phase = 'over'
     this.#stopTimers()
-    const late = setTimeout(() => this.#link.drop(new ChannelError('LINK_TIMEOUT')), LINGER_MS)
+    const failed = (error?: unknown) => {
+      this.#closed.reject(cutShort(error))
+      this.#link.drop(error)
+    }
+    const late = this.#timer(LINGER_MS, failed)
     this.#link
       .close()
-      .then(this.#closed.resolve, error => this.#closed.reject(cutShort(error)))
+      .then(this.#closed.resolve, failed)
       .finally(() => {
-        clearTimeout(late)
+        late.stop()
         this.engine.close()
       })
   }
@@ -308,12 +312,11 @@ export class Connection {
   async #seeOff(): Promise<void> {
     try {
       while (await this.#link.read()) {}
-      await this.#link.close()
     } catch {}
-    this.#link.drop(undefined)
     this.#phase = 'over'
     this.#stopTimers()
     this.engine.close()
+    this.#link.end()
     this.#closed.resolve()
   }
 
@@ -336,6 +339,13 @@ export class Connection {
     this.#credit.taken(bytes)
     this.#taken.open()
     if (this.#isAlive) this.#flush()
+  }
+
+  /** Where the engine has failed, who reads it finds out. */
+  #sealCredit(): void {
+    try {
+      this.#credit.seal()
+    } catch {}
   }
 
   /** Sends what there is in the background: the carrier's failure has a listener of its own. */

@@ -1,6 +1,7 @@
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/options.js'
+import { ChannelError } from '../errors.js'
 import { Gate } from './gate.js'
 
 /** What carries a channel: any pair of byte streams. */
@@ -12,6 +13,16 @@ export interface ByteStreams {
    * stays bounded ("Credit" in docs/protocol.md). Default true.
    */
   readonly pushesBack?: boolean
+}
+
+/** What the package’s own carriers fail with, where the peer is at fault. */
+export class CarrierFault extends Error {
+  readonly fault: ChannelError
+
+  constructor(reason: string, code: 'PEER_MALFORMED' | 'PEER_OVERRUN' = 'PEER_MALFORMED') {
+    super(reason)
+    this.fault = new ChannelError(code, reason)
+  }
 }
 
 /** The reading and writing of what carries a channel, and nothing of what the bytes mean, but version 1's pace. */
@@ -69,6 +80,12 @@ export class Link {
   async close(): Promise<void> {
     await this.flush()
     await this.#lastWrite
+    await this.end()
+  }
+
+  /** Ends both streams, behind what they were given. */
+  async end(): Promise<void> {
+    if (this.#left) return
     this.#left = true
     this.#paced?.stop()
     // The other end may have closed both by now: it has what it waited for.
@@ -76,10 +93,9 @@ export class Link {
     this.#cancel(undefined).catch(() => {})
   }
 
-  /** Ends the writable alone: for who takes that for the end of this direction. */
-  async closeWritable(): Promise<void> {
-    await this.flush()
-    await this.#writer.close()
+  /** Ends the writable alone, behind what it was given: for who takes that for the end of this direction. */
+  endWritable(): void {
+    this.#writer.close().catch(() => {})
   }
 
   /** Gives both streams up. */

@@ -1,6 +1,6 @@
 import { ChannelError } from '../errors.js'
 import { withResolvers } from './gate.js'
-import type { ByteStreams } from './link.js'
+import { type ByteStreams, CarrierFault } from './link.js'
 import { ByteQueue } from './queue.js'
 
 /** What is used of a WebSocket: the browser’s, Deno’s, Workers’, Bun’s and that of the package `ws` have it. */
@@ -33,7 +33,11 @@ export class SocketCarrier implements ByteStreams {
 
   constructor(socket: WebSocketLike) {
     this.#socket = socket
-    this.#queue = new ByteQueue(reason => this.drop(reason), brakeOf(socket))
+    this.#queue = new ByteQueue(
+      reason => this.drop(reason),
+      () => {},
+      brakeOf(socket),
+    )
     this.readable = this.#queue.readable
     this.writable = new WritableStream({
       write: chunk => this.#send(chunk as Uint8Array<ArrayBuffer>),
@@ -58,7 +62,7 @@ export class SocketCarrier implements ByteStreams {
 
   drop(reason: unknown): void {
     this.#opened.reject(reason)
-    this.#queue.fail(reason)
+    this.#queue.drop(reason)
     this.#leave(CLOSE_FAILED)
   }
 
@@ -66,7 +70,7 @@ export class SocketCarrier implements ByteStreams {
     if (data instanceof ArrayBuffer) return this.#queue.push(new Uint8Array(data))
     if (data instanceof Uint8Array) return this.#queue.push(data)
     const what = typeof data === 'string' ? 'a text message' : 'a message that is not bytes'
-    this.drop(new ChannelError('PEER_MALFORMED', `the peer sent ${what} over the WebSocket`))
+    this.drop(new CarrierFault(`the peer sent ${what} over the WebSocket`))
   }
 
   #onError({ error, message }: { error?: unknown; message?: string }): void {
