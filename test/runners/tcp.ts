@@ -19,7 +19,7 @@ export function serveTcp(options: Parameters<typeof createServer>[0], onEnd: (en
 
 /** The port, once there is one. */
 export async function listening(server: EventEmitter & { address(): unknown }): Promise<number> {
-  await once(server, 'listening')
+  if (!server.address()) await once(server, 'listening')
   return (server.address() as net.AddressInfo).port
 }
 

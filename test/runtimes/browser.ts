@@ -59,7 +59,7 @@ export interface Page {
 export function pageOf(folder: string, script: string): Page {
   const nopki = '/node_modules/nopki/'
   const { exports, imports } = JSON.parse(readFileSync(join(folder, nopki, 'package.json'), 'utf8'))
-  const target = (it: string | Record<string, string>) => nopki + (typeof it === 'string' ? it : it['browser'])
+  const target = (it: string | Record<string, string>) => nopki + (typeof it === 'string' ? it : it.browser)
   const map = JSON.stringify({
     imports: {
       nopki: target(exports['.']),

@@ -38,11 +38,15 @@ export async function bundleWorker(folder: string, entry: string, outdir: string
 
 /** A workerd that serves a configuration whose one socket is called http. */
 export async function startWorkerd(path: string, config: string) {
-  const child = spawn(path, ['serve', config, '--control-fd=3'], { stdio: ['ignore', 'inherit', 'pipe', 'pipe'] })
+  const child = spawn(path, ['serve', config, '--control-fd=3'], { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] })
+  const stop = () => child.kill('SIGKILL')
+  process.once('exit', stop)
   let said = ''
-  child.stderr?.on('data', chunk => {
-    said += chunk
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', chunk => {
+      said += chunk
+    })
+  }
   const closed = new Promise<void>(resolve => child.on('close', () => resolve()))
   const port = await new Promise<number>((resolve, reject) => {
     createInterface({ input: child.stdio[3] as NodeJS.ReadableStream }).on('line', line => {
@@ -52,7 +56,8 @@ export async function startWorkerd(path: string, config: string) {
     closed.then(() => reject(new Error(`workerd does not run: ${said}`)))
   })
   const close = () => {
-    child.kill('SIGKILL')
+    process.off('exit', stop)
+    stop()
     return closed
   }
   return { port, pid: child.pid ?? 0, close, said: () => said }
