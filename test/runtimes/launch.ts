@@ -41,11 +41,10 @@ export async function report<T>(runner: Runner, command: Command): Promise<T[]> 
 
 /** Node, Deno and Bun: a process a command. */
 function processRunner({ name, path }: Runtime, folder: string): Runner {
-  const args = name === 'deno' ? ['run', '--allow-all', '--no-remote'] : []
   const children = new Set<ReturnType<typeof spawn>>()
   return {
     run(command, onLine) {
-      const child = spawn(path, [...args, join('runners', `${name}.js`), JSON.stringify(command)], {
+      const child = spawn(path, [...runArguments(name), join('runners', `${name}.js`), JSON.stringify(command)], {
         cwd: folder,
         stdio: ['ignore', 'pipe', 'pipe'],
         env: QUIET,
@@ -58,6 +57,10 @@ function processRunner({ name, path }: Runtime, folder: string): Runner {
       for (const child of children) child.kill('SIGKILL')
     },
   }
+}
+
+export function runArguments(name: string): string[] {
+  return name === 'deno' ? ['run', '--allow-all', '--no-remote'] : []
 }
 
 /** Reads a child’s report until it ends; fails with what it said on stderr unless it ended well, or was stopped. */

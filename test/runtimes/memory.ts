@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Flooded } from '../suite/flood.js'
 import type { Command, Identity, Listening, Part } from '../suite/main.js'
-import type { Runtime } from './binaries.js'
+import type { Runtime, RuntimeName } from './binaries.js'
 import { type Runner, report, start } from './launch.js'
 import { hexKeys } from './matrix.js'
 import { startRelay } from './relay.js'
@@ -17,17 +17,20 @@ export interface Flood {
   grown: Record<string, number>
 }
 
+export const FLOODS = [
+  { other: 'workerd', offers: 'node' },
+  { other: 'workerd', offers: 'workerd' },
+  { other: 'chromium', offers: 'node' },
+  { other: 'chromium', offers: 'chromium' },
+] as const
+
+export const FLOOD_MIB = 256
+
 /** One WebSocket between Node, which serves, and another runtime: the one that offers is fast, the other slow. */
-export async function flood(
-  node: Runtime,
-  other: Runtime,
-  offers: 'node' | 'other',
-  mib: number,
-  folder: string,
-): Promise<Flood> {
+export async function flood(node: Runtime, other: Runtime, offers: RuntimeName, folder: string): Promise<Flood> {
   const relay = await startRelay()
   const [server, client] = [await start(node, folder), await start(other, folder)]
-  const parts: Part[] = [{ name: 'offer', mib }, { name: 'sip' }]
+  const parts: Part[] = [{ name: 'offer', mib: FLOOD_MIB }, { name: 'sip' }]
   const [serverPart, clientPart] = offers === 'node' ? parts : parts.toReversed()
   try {
     const keys = hexKeys()

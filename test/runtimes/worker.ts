@@ -11,8 +11,7 @@ import type { OnLine, Runner } from './launch.js'
 export async function startWorker(path: string, folder: string): Promise<Runner> {
   const out = join(folder, 'worker')
   await bundleWorker(folder, join(folder, 'runners/web/worker.js'), out)
-  writeFileSync(join(out, 'config.capnp'), CONFIG)
-  const workerd = await startWorkerd(path, join(out, 'config.capnp'))
+  const workerd = await startWorkerd(path, writeConfig(out, 'worker.js'))
   return {
     run: (command, onLine) => post(`http://127.0.0.1:${workerd.port}/`, command, onLine),
     processes: async () => ({ workerd: workerd.pid }),
@@ -75,14 +74,20 @@ async function post(url: string, command: Command, onLine: OnLine): Promise<void
   if (rest) throw new Error(`the Worker ended in the middle of: ${rest}`)
 }
 
-// No compatibility flags, so no nodejs_compat.
-const CONFIG = `using Workerd = import "/workerd/workerd.capnp";
+/** A configuration for one bundled Worker; without compatibility flags, so without nodejs_compat. */
+export function writeConfig(folder: string, script: string): string {
+  const path = join(folder, 'config.capnp')
+  writeFileSync(path, configOf(script))
+  return path
+}
+
+const configOf = (script: string) => `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (
       modules = [
-        (name = "worker.js", esModule = embed "worker.js"),
+        (name = "worker.js", esModule = embed "${script}"),
         (name = "channel.wasm", wasm = embed "channel.wasm"),
         (name = "channel.bytes", data = embed "channel.wasm"),
       ],
