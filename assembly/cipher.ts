@@ -1,6 +1,6 @@
 // The record ciphers: version 1's secretstream and version 2's counter. The only file that touches a record nonce.
 
-import { KEY_BYTES, MAC_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layout"
+import { KEY_BYTES, MAC_BYTES, RECORD_COUNTER, RECORD_NONCE_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layout"
 import {
   FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TAG_FINAL, TAG_MESSAGE, TAG_PUSH, TAG_REKEY, TYPE_MASK
 } from "../src/wire/stream"
@@ -10,21 +10,24 @@ import {
   crypto_secretstream_xchacha20poly1305_init_pull, crypto_secretstream_xchacha20poly1305_pull,
   crypto_secretstream_xchacha20poly1305_push
 } from "./sodium"
+import { hostOpen, hostSeal } from "./host"
 import { Plaintext, Record } from "./wire/record"
 
 /*
- * ┌────────────┬───────────────────────────────┬──────────────┬────────┬─────────────┬───────────────┐
- * │ key [32]   │ nonce [12]: 4 zeros ‖ n u64   │ reserved [8] │ tag u8 │ version u8  │ label [16]    │
- * └────────────┴───────────────────────────────┴──────────────┴────────┴─────────────┴───────────────┘
+ * ┌────────────┬───────────────────────────────┬──────────────┬────────┬────────────┬───────────────┬────────────┐
+ * │ key [32]   │ nonce [12]: 4 zeros ‖ n u64   │ reserved [8] │ tag u8 │ version u8 │ host from u16 │ label [16] │
+ * └────────────┴───────────────────────────────┴──────────────┴────────┴────────────┴───────────────┴────────────┘
  *   the first three are version 1's crypto_secretstream_xchacha20poly1305_state
+ *   host from: version 2, records of at least so many bytes are the host's to seal and open; 0 for none
  */
 const KEY: usize = 0
 const NONCE: usize = KEY + KEY_BYTES
-const COUNTER: usize = NONCE + 4
-const RESERVED: usize = COUNTER + 8
+const COUNTER: usize = NONCE + RECORD_COUNTER
+const RESERVED: usize = NONCE + RECORD_NONCE_BYTES
 const TAG: usize = RESERVED + 8
 const VERSION: usize = TAG + 1
-const LABEL: usize = VERSION + 3
+const HOST_FROM: usize = VERSION + 1
+const LABEL: usize = HOST_FROM + 2
 export const CIPHER_BYTES: usize = LABEL + 16
 
 @unmanaged
@@ -36,6 +39,13 @@ export class Cipher {
   get tag(): u32 { return load<u8>(changetype<usize>(this), TAG) }
   get version(): u32 { return load<u8>(changetype<usize>(this), VERSION) }
   set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, VERSION) }
+  get hostFrom(): u32 { return load<u16>(changetype<usize>(this), HOST_FROM) }
+  set hostFrom(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, HOST_FROM) }
+
+  /** Whether the host opens a record of so many bytes. */
+  opensOutside(length: u32): bool {
+    return this.hostFrom != 0 && length >= this.hostFrom
+  }
 }
 
 /** Bytes of a record ahead of its plaintext: the length and, in version 1, the tag. */
@@ -76,7 +86,14 @@ export function sealRecord(cipher: Cipher, record: Record, flags: u32): void {
   if (flags & FLAG_REKEY) turnKeyOver(cipher)
 }
 
-/** Opens a whole record in place and returns its flags, or a status. */
+/** Has the host seal a record of version 2 whose data it has: what goes ahead of the data is at `record`. */
+export function sealOutside(cipher: Cipher, record: Record, flags: u32): void {
+  hostSeal(changetype<usize>(record), cipher.nonce, cipher.key)
+  cipher.counter += 1
+  if (flags & FLAG_REKEY) turnKeyOver(cipher)
+}
+
+/** Opens a whole record in place and returns its flags, or a status. Of one that the host opens, only size and type are in place. */
 export function openRecord(cipher: Cipher, record: Record): i32 {
   const version = cipher.version
   const plaintext = plaintextOf(record, version)
@@ -90,10 +107,12 @@ export function openRecord(cipher: Cipher, record: Record): i32 {
     return cipher.tag > <u32>TAG_FINAL ? STATUS_RECORD_TYPE : flagsOf(cipher.tag)
   }
   if (cipher.counter >= COUNTER_END) return STATUS_RECORD_COUNT
-  const opened = crypto_aead_chacha20poly1305_ietf_decrypt(
-    changetype<usize>(plaintext), 0, 0, record.sealed, sealed, 0, changetype<usize>(record), RECORD_SEALED, 0,
-    cipher.nonce, cipher.key
-  )
+  const opened = cipher.opensOutside(record.length)
+    ? hostOpen(changetype<usize>(record), cipher.nonce, cipher.key)
+    : crypto_aead_chacha20poly1305_ietf_decrypt(
+      changetype<usize>(plaintext), 0, 0, record.sealed, sealed, 0, changetype<usize>(record), RECORD_SEALED, 0,
+      cipher.nonce, cipher.key
+    )
   if (opened != 0) return STATUS_RECORD_SEAL
   cipher.counter += 1
   const flags = plaintext.type & ~TYPE_MASK

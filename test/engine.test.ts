@@ -10,6 +10,7 @@ import {
   freshCore,
   handshake,
   hear,
+  LIMITS,
   newPair,
   serverKeys,
   takeAll,
@@ -18,7 +19,6 @@ import {
 
 const VERSIONS = [1, 2] as const
 // The most that one record carries, by default.
-const LIMITS = { 1: 8170, 2: 16384 }
 
 for (const version of VERSIONS) {
   test(`v${version}: both ends know each other, and the session`, () => {

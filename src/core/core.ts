@@ -1,6 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
+import { HostRecords, type RecordCipher } from './records.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -11,16 +12,27 @@ export class Core {
   readonly exports: CoreExports
   /** What the channels of this instance share in linear memory. */
   readonly arena: number
+  /** Version 2's records that the host seals and opens. */
+  readonly records: HostRecords
   #memory: WebAssembly.Memory
   #bytes: Uint8Array<ArrayBuffer>
 
   /**
    * @param module channel.wasm, compiled or as bytes
    * @param random by default the platform's cryptographic source
+   * @param cipher the platform's build of the record cipher; without it, all is libsodium's
    * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
    */
-  constructor(module: WebAssembly.Module | Uint8Array<ArrayBuffer>, random: RandomSource = systemRandom) {
-    const host = { random: (pointer: number, length: number) => random(this.view(pointer, length)) }
+  constructor(
+    module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+    random: RandomSource = systemRandom,
+    cipher?: RecordCipher,
+  ) {
+    this.records = new HostRecords(this, cipher)
+    const host = {
+      random: (pointer: number, length: number) => random(this.view(pointer, length)),
+      ...this.records.imports,
+    }
     const compiled = compile(module)
     checkVersion(compiled)
     try {

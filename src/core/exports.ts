@@ -38,10 +38,11 @@ export interface CoreExports {
   writeRoom(channel: number): number
   writePointer(channel: number, length: number): number
   seal(channel: number, length: number, type: number): number
+  sealFromHost(channel: number, length: number, type: number): number
   roomWhenEmpty(channel: number): number
   writeEnded(channel: number): number
   sendPointer(channel: number): number
   sendLength(channel: number): number
   sent(channel: number, length: number): number
-  shapeRecords(channel: number, limit: number, block: number, rekeyAfter: number): void
+  shapeRecords(channel: number, limit: number, block: number, rekeyAfter: number, hostFrom: number): void
 }

@@ -20,6 +20,8 @@ import { CODE_BYTES, HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
 import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA } from '../wire/stream.js'
 import { exportKey } from './exporter.js'
 import { errorOf } from './failure.js'
+import { Gather } from './gather.js'
+import { HeldBytes, join } from './held.js'
 import { keyLogLines } from './keylog.js'
 import {
   badOption,
@@ -74,6 +76,12 @@ export class Engine {
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
+  /** Data of at least so many bytes are sealed by the host. */
+  #hostFrom = Number.POSITIVE_INFINITY
+  /** Records that the host sealed, in pieces: they go out ahead of what waits in linear memory. */
+  #held = new HeldBytes()
+  /** What the host opened, and was not consumed. */
+  #opened: Uint8Array | undefined
   #alert: Alert | undefined
   #control: Control | undefined
 
@@ -119,6 +127,11 @@ export class Engine {
   /** Whether this direction was ended, by `end` or `alert`. */
   get writeEnded(): boolean {
     return this.#core.exports.writeEnded(this.#open()) !== 0
+  }
+
+  /** Which build of the record cipher is used beside libsodium's, such as `node:crypto`; undefined where none is. */
+  get accelerated(): string | undefined {
+    return this.#hostFrom < Number.POSITIVE_INFINITY ? this.#core.records.cipher?.name : undefined
   }
 
   /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
@@ -228,21 +241,36 @@ export class Engine {
 
   /** The opened bytes that `advance` reported. */
   dataWindow(): Uint8Array {
-    const { exports } = this.#core
+    const { exports, records } = this.#core
     const channel = this.#open()
-    return this.#core.view(exports.dataPointer(channel), exports.dataLength(channel))
+    const length = exports.dataLength(channel)
+    const pointer = exports.dataPointer(channel)
+    if (pointer !== 0 || length === 0) return this.#core.view(pointer, length)
+    this.#opened ??= records.takeData()
+    return this.#opened.subarray(this.#opened.length - length)
   }
 
   /** So many bytes of the data window were read. */
   consume(length: number): void {
-    const status = this.#core.exports.consume(this.#open(), length)
+    const { exports } = this.#core
+    const status = exports.consume(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the data window holds')
+    if (this.#opened && exports.dataLength(this.#channel) === 0) this.#opened = undefined
   }
 
-  /** The opened bytes, copied and consumed. */
-  readData(): Uint8Array {
-    const data = this.dataWindow().slice()
-    this.consume(data.length)
+  /**
+   * The opened bytes, consumed, and the caller's from here on.
+   * @param allocate gives the memory to copy them to, where they have to be
+   */
+  readData(allocate: (length: number) => Uint8Array = length => new Uint8Array(length)): Uint8Array {
+    const window = this.dataWindow()
+    const { length } = window
+    let data = window
+    if (window !== this.#opened) {
+      data = allocate(length)
+      data.set(window)
+    }
+    this.consume(length)
     return data
   }
 
@@ -276,17 +304,19 @@ export class Engine {
   write(data: Uint8Array, offset = 0, endOfMessage = false): number {
     this.#checkWritable()
     if (data.length === offset && endOfMessage) this.wrote(0, true)
-    let at = offset
-    while (at < data.length) {
-      const left = data.length - at
-      const window = this.writeWindow(left)
-      const { length } = window
-      if (length === 0) break
-      window.set(at === 0 && length === data.length ? data : data.subarray(at, at + length))
-      this.wrote(length, endOfMessage && length === left)
-      at += length
+    return this.writeFrom(new Gather([offset === 0 ? data : data.subarray(offset)]), endOfMessage)
+  }
+
+  /** As `write`, for the bytes of several chunks, in as few records as hold them. Returns how many it took from the source. */
+  writeFrom(source: Gather, endOfMessage = false): number {
+    this.#checkWritable()
+    const atStart = source.left
+    for (let left = atStart; left > 0; left = source.left) {
+      const taken =
+        left >= this.#hostFrom ? this.#sealHeld(source, endOfMessage) : this.#sealCopied(source, endOfMessage)
+      if (!taken) break
     }
-    return at - offset
+    return atStart - source.left
   }
 
   /** Ends this direction with the authenticated end; the other may go on. */
@@ -318,24 +348,34 @@ export class Engine {
 
   // Bytes to send
 
-  /** The bytes to send; in version 1 those of one write ("The published program"). Empty where there are none. */
+  /** The bytes to send, or the first of them; in version 1 those of one write ("The published program"). Empty where there are none. */
   sendWindow(): Uint8Array {
     const { exports } = this.#core
     const channel = this.#open()
-    return this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
+    return this.#held.first ?? this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
   }
 
   /** So many bytes of the send window were sent, or copied to be. */
   sent(length: number): void {
-    const status = this.#core.exports.sent(this.#open(), length)
+    const channel = this.#open()
+    const held = this.#held.first
+    if (held && length <= held.length) return this.#held.drop(length)
+    const status = held ? -1 : this.#core.exports.sent(channel, length)
     if (status < 0) throw badOption('length', length, 'no more than the send window holds')
   }
 
-  /** The bytes to send, copied and acknowledged. Empty where there are none. */
+  /** All the bytes to send, copied and acknowledged; in version 1 those of one write. Empty where there are none. */
   take(): Uint8Array {
+    const held = this.takeHeld()
     const bytes = this.sendWindow().slice()
     this.sent(bytes.length)
-    return bytes
+    return held.length > 0 ? join([...held, bytes]) : bytes
+  }
+
+  /** The pieces that go out ahead of what waits in linear memory, acknowledged; the caller's from here on. */
+  takeHeld(): Uint8Array[] {
+    this.#open()
+    return this.#held.take()
   }
 
   /** Wipes and frees all that the channel holds in linear memory. Every later call throws USE_CLOSED; a second close does nothing. */
@@ -343,6 +383,8 @@ export class Engine {
     if (this.#channel === 0) return
     this.#core.exports.closeChannel(this.#channel)
     this.#channel = 0
+    this.#held.take()
+    this.#opened = undefined
   }
 
   /** The peer has proved its key: the stream opens, in the shape that the options ask for. */
@@ -351,11 +393,14 @@ export class Engine {
     const channel = this.#channel
     const { onKeys } = this.#options
     const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
-    const { limit, block, rekeyAfter } = shapeOf(this.#options, this.version ?? 2)
-    exports.shapeRecords(channel, limit, block, rekeyAfter)
+    const version = this.version ?? 2
+    const cipher = version === 2 && this.#options.native !== false ? this.#core.records.cipher : undefined
+    const { limit, block, rekeyAfter } = shapeOf(this.#options, version, cipher !== undefined)
+    exports.shapeRecords(channel, limit, block, rekeyAfter, cipher?.from ?? 0)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
+    if (cipher) this.#hostFrom = cipher.from
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
   }
@@ -364,6 +409,37 @@ export class Engine {
     this.#checkWritable()
     const status = this.#core.exports.seal(this.#channel, length, type)
     if (status < 0) throw this.#fail(status)
+  }
+
+  /** Copies the next bytes into a record of linear memory. False: there is no room. */
+  #sealCopied(source: Gather, endOfMessage: boolean): boolean {
+    const window = this.writeWindow(source.left)
+    if (window.length === 0) return false
+    const length = source.copyTo(window)
+    this.wrote(length, endOfMessage && source.left === 0)
+    return true
+  }
+
+  /** Has the host seal a record of the next bytes, where they are. False: enough is held. */
+  #sealHeld(source: Gather, endOfMessage: boolean): boolean {
+    const { exports, records } = this.#core
+    if (this.#held.length >= HELD_ENOUGH) return false
+    // Its place is behind what waits in linear memory.
+    const waiting = this.#core.copy(exports.sendPointer(this.#channel), exports.sendLength(this.#channel))
+    if (waiting.length > 0) {
+      exports.sent(this.#channel, waiting.length)
+      this.#held.add([waiting])
+    }
+    // In records of one size, so that the last is no sliver.
+    const length = Math.ceil(source.left / Math.ceil(source.left / this.#fullRoom))
+    const type = endOfMessage && length === source.left ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA
+    let status = 0
+    const record = records.sealing(source.cut(length), () => {
+      status = exports.sealFromHost(this.#channel, length, type)
+    })
+    if (status < 0) throw this.#fail(status)
+    this.#held.add(record)
+    return true
   }
 
   #sealCode(code: number, payload: Uint8Array, type: number): void {
@@ -470,3 +546,6 @@ function encodeText(text: string, limit: number): Uint8Array {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
+
+// So much waits at most, and the record that reaches it.
+const HELD_ENOUGH = 65_536

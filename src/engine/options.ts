@@ -25,10 +25,12 @@ export interface EngineOptions {
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
-  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192. */
+  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192; 65,535 where a native cipher is in use. */
   maxRecord?: number
   /** Turn the key over after so many bytes: at most, and by default, 2^30. */
   rekeyAfter?: number
+  /** Whether the platform's own build of the record cipher may be used, where it has one: default true. */
+  native?: boolean
   /** Version 1: take a plain close for the end, as the published program sends no other. Data may have been cut off unseen. */
   allowTruncation?: boolean
   /** Key log, for looking at captured bytes: gets two lines a connection, which open all of its records. */
@@ -87,14 +89,19 @@ export function serverSetup(core: Core, options: ServerEngineOptions): Setup {
   return setup
 }
 
-/** How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. */
+/**
+ * How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. With a native cipher
+ * they grow as large as they can be; but `full` padding does not tell whether there is one.
+ */
 export function shapeOf(
   options: EngineOptions,
   version: Version,
+  native: boolean,
 ): { limit: number; block: number; rekeyAfter: number } {
-  const longest = version === 1 ? RECORD_MAX_1 : RECORD_MAX_2
-  const limit = Math.min(options.maxRecord ?? (version === 1 ? RECORD_LIMIT_1 : RECORD_LIMIT_2), longest)
   const padding = options.padding ?? 'none'
+  const longest = version === 1 ? RECORD_MAX_1 : RECORD_MAX_2
+  const usual = version === 1 ? RECORD_LIMIT_1 : native && padding !== 'full' ? RECORD_MAX_2 : RECORD_LIMIT_2
+  const limit = Math.min(options.maxRecord ?? usual, longest)
   const block = padding === 'none' ? 0 : padding === 'full' ? limit : padding.block
   return { limit, block, rekeyAfter: options.rekeyAfter ?? REKEY_BYTES }
 }
@@ -121,6 +128,9 @@ function commonSetup(core: Core, options: EngineOptions, role: number, versions:
   checkShape(options)
   if (options.onKeys !== undefined && typeof options.onKeys !== 'function') {
     throw badOption('onKeys', options.onKeys, 'a function')
+  }
+  if (options.native !== undefined && typeof options.native !== 'boolean') {
+    throw badOption('native', options.native, 'true or false')
   }
   return {
     role,

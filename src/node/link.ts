@@ -4,6 +4,7 @@ import { LINGER_MS } from '../channel/options.js'
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
+import { readShared } from './onread.js'
 
 /** What the present owner of a link does with what its engine reports. */
 export interface LinkHandler {
@@ -35,6 +36,8 @@ export class Link {
   #left = false
   /** Nothing that wraps the socket keeps hold of what was written. */
   #plainSocket: boolean
+  /** The transport reads into shared memory, and buffers nothing itself. */
+  #shared: boolean
   #paced: PacedSender | undefined
   #waiting: (() => void) | undefined
 
@@ -45,7 +48,8 @@ export class Link {
     this.#plainSocket = transport.constructor === net.Socket
     // A FIN ends one direction: the other goes on until its own authenticated end.
     transport.allowHalfOpen = true
-    transport.on('data', this.#onData)
+    this.#shared = readShared(transport, this.#onShared)
+    if (!this.#shared) transport.on('data', this.#onData)
     transport.on('end', this.#onEnd)
     transport.on('drain', this.#onDrain)
     transport.on('error', this.#onTransportError)
@@ -79,7 +83,7 @@ export class Link {
         if (!this.#chunk) break
       }
       if (this.#left) return
-      if (this.#stopped) this.transport.pause()
+      if (this.#stopped && this.#holdsEnough) this.transport.pause()
       else this.transport.resume()
     } catch (error) {
       if (this.#left) return
@@ -100,8 +104,21 @@ export class Link {
       this.#handler.onSent?.()
       return this.#paced.send()
     }
+    const held = engine.takeHeld()
+    if (held.length > 0) {
+      transport.cork()
+      for (const piece of held) transport.write(piece)
+    }
+    const more = this.#flushWindow()
+    if (held.length > 0) transport.uncork()
+    return more && !transport.writableNeedDrain
+  }
+
+  /** Copies what waits in linear memory to the transport. */
+  #flushWindow(): boolean {
+    const { engine, transport } = this
     const window = engine.sendWindow()
-    if (window.length === 0) return !transport.writableNeedDrain
+    if (window.length === 0) return true
     // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
     const pooled = this.#plainSocket && window.length >= POOLED_BYTES
     const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
@@ -191,6 +208,12 @@ export class Link {
     }
   }
 
+  /** A link that has stopped reads on a little, as a stream does whose buffer has room: it notices a peer that is gone. */
+  get #holdsEnough(): boolean {
+    const held = this.#chunk ? this.#chunk.length - this.#offset : 0
+    return !this.#shared || held >= this.transport.readableHighWaterMark
+  }
+
   #sendRest(done: () => void): void {
     if (this.#paced) return this.#paced.finish(done)
     const rest = this.engine.take()
@@ -204,6 +227,15 @@ export class Link {
     this.#offset = 0
     this.#handler.onReceived?.()
     this.#work()
+  }
+
+  /** What is not taken at once has to be kept elsewhere: the next read, of any socket, comes into the same memory. */
+  #onShared = (bytes: Uint8Array): void => {
+    if (this.#left) return
+    this.#onData(bytes)
+    if (!this.#chunk) return
+    this.#chunk = Buffer.from(this.#chunk.subarray(this.#offset))
+    this.#offset = 0
   }
 
   #onEnd = (): void => {

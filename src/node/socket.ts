@@ -1,5 +1,6 @@
 import { alertError, cutShort, idleTimedOut, withCause } from '../channel/failures.js'
 import { LONGEST_TIMER } from '../channel/options.js'
+import { Gather } from '../engine/gather.js'
 import { checkInteger } from '../engine/options.js'
 import { type Alert, ChannelError } from '../errors.js'
 import { ALERT_IDLE_TIMEOUT } from '../wire/stream.js'
@@ -23,6 +24,8 @@ export class SecureSocket extends SocketFacts {
   readonly handshakeHash: Uint8Array | undefined
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined
+  /** Which build of the record cipher is used beside libsodium’s wasm, such as `node:crypto`; undefined where none is. */
+  readonly accelerated: string | undefined
   /** As of tls.TLSSocket. */
   readonly encrypted = true
   /** Bytes of the application that have come in, and that were sealed. */
@@ -48,6 +51,7 @@ export class SecureSocket extends SocketFacts {
     this.version = engine.version ?? 2
     this.handshakeHash = engine.handshakeHash
     this.authorization = authorization
+    this.accelerated = engine.accelerated
     if (options.keepAlive) this.#keepAlive = setTimeout(() => this.#sendKeepAlive(), options.keepAlive).unref()
     if (options.idleTimeout) this.#idle = setTimeout(() => this.#giveUp(), options.idleTimeout).unref()
     link.handler = {
@@ -166,12 +170,8 @@ export class SecureSocket extends SocketFacts {
   }
 
   #pushData(): boolean {
-    const { engine } = this.#link
-    const window = engine.dataWindow()
-    if (window.length === 0) return true
-    const data = Buffer.allocUnsafe(window.length)
-    data.set(window)
-    engine.consume(window.length)
+    const data = this.#link.engine.readData(Buffer.allocUnsafe)
+    if (data.length === 0) return true
     this.bytesRead += data.length
     return this.push(data)
   }
@@ -183,7 +183,7 @@ export class SecureSocket extends SocketFacts {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
       try {
         while (source.left > 0) {
-          this.#sealFrom(source)
+          this.bytesWritten += this.#link.engine.writeFrom(source)
           if (!this.#link.flush()) return this.#whenWritable(source.left > 0 ? go : callback)
         }
       } catch (caught) {
@@ -192,18 +192,6 @@ export class SecureSocket extends SocketFacts {
       callback()
     }
     go()
-  }
-
-  /** Seals records until the send window is full. */
-  #sealFrom(source: Gather): void {
-    const { engine } = this.#link
-    while (source.left > 0) {
-      const window = engine.writeWindow(source.left)
-      if (window.length === 0) return
-      const length = source.copyTo(window)
-      engine.wrote(length)
-      this.bytesWritten += length
-    }
   }
 
   #whenWritable(callback: Callback): void {
@@ -260,37 +248,6 @@ export class SecureSocket extends SocketFacts {
       this.#givesUp = true
     }
     this.destroy(idleTimedOut())
-  }
-}
-
-/** Chunks read one after the other, as if they were one. */
-class Gather {
-  left: number
-  #chunks: Uint8Array[]
-  #index = 0
-  #offset = 0
-
-  constructor(chunks: Uint8Array[]) {
-    this.#chunks = chunks
-    this.left = chunks.reduce((total, chunk) => total + chunk.length, 0)
-  }
-
-  /** Fills the window as far as there are bytes, and returns how many. */
-  copyTo(window: Uint8Array): number {
-    let filled = 0
-    while (filled < window.length && this.left > 0) {
-      const chunk = this.#chunks[this.#index] as Uint8Array
-      const length = Math.min(chunk.length - this.#offset, window.length - filled)
-      window.set(length === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + length), filled)
-      filled += length
-      this.left -= length
-      this.#offset += length
-      if (this.#offset === chunk.length) {
-        this.#index += 1
-        this.#offset = 0
-      }
-    }
-    return filled
   }
 }
 

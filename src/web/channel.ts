@@ -1,7 +1,7 @@
 import { checkInteger } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
+import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
-import { bytesOf } from './link.js'
 
 /** Bytes of any kind: TypeScript’s own BufferSource leaves out a plain Uint8Array, whose buffer might be shared. */
 export type Bytes = ArrayBuffer | ArrayBufferView
@@ -31,11 +31,11 @@ export class SecureChannel {
 
   /** Takes over a connection whose peer has proved its key. Users get channels from `secure` and its likes. */
   constructor(connection: Connection, authorization?: object) {
-    const { engine } = connection
+    const { remotePublicKey, version, handshakeHash } = connection.peer ?? connection.engine
     this.#connection = connection
-    this.remotePublicKey = engine.remotePublicKey
-    this.version = engine.version ?? 2
-    this.handshakeHash = engine.handshakeHash
+    this.remotePublicKey = remotePublicKey
+    this.version = version ?? 2
+    this.handshakeHash = handshakeHash
     this.authorization = authorization
     this.closed = connection.closed
     this.readable = openReadable(connection)
@@ -107,6 +107,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
   const source = {
     start(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
       inbox.onEnd = () => settle(controller)
+      settle(controller)
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
       while (!inbox.hasBytes() && !inbox.ended) await inbox.arrived()
@@ -139,6 +140,7 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
       start(controller) {
         const { signal } = controller
         connection.onFailure = error => signal?.aborted || controller.error(error)
+        if (connection.failure) return controller.error(connection.failure.error)
         // `abort` is called no sooner than the write that waits is over: it may wait for ever.
         signal?.addEventListener('abort', () => connection.destroy(givenUp(signal.reason)))
       },

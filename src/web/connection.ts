@@ -17,13 +17,15 @@ export class Connection {
   readonly outgoing: Outgoing
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
+  /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
+  peer: Pick<Engine, 'remotePublicKey' | 'handshakeHash' | 'version'> | undefined
+  #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
   #options: ChannelOptions
   /** `leaving`: the application is done with it; the peer has a while to read the last words. */
   #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #connected = withResolvers<void>()
-  #failed = withResolvers<never>()
   #closed = withResolvers<void>()
   /** Waits until the application has read. */
   #taken = new Gate()
@@ -46,7 +48,7 @@ export class Connection {
     this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
     // Who waits for one of them gets the error; nobody has to wait for all.
-    for (const { promise } of [this.#connected, this.#failed, this.#closed]) promise.catch(() => {})
+    for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
     this.#run()
   }
 
@@ -55,18 +57,19 @@ export class Connection {
     return this.#connected.promise
   }
 
-  /** Rejects where the channel fails. Never resolves. */
-  get failed(): Promise<never> {
-    return this.#failed.promise
-  }
-
   /** Resolves when both directions have come to their ends; rejects where the channel fails. */
   get closed(): Promise<void> {
     return this.#closed.promise
   }
 
+  /** What the channel has failed with. */
+  get failure(): { error: unknown } | undefined {
+    return this.#failure
+  }
+
   /** The handshake is over, and the application gets the channel. */
   handOver(): void {
+    if (this.#phase !== 'handshake') return
     const { idleTimeout = 0, keepAlive = 0 } = this.#options
     this.#phase = 'open'
     this.#idle = this.#timer(idleTimeout, () => this.#giveUp())
@@ -163,7 +166,8 @@ export class Connection {
       return chunk ?? new Uint8Array()
     } catch (error) {
       if (error instanceof CarrierFault) throw error.fault
-      this.#carrierError ??= error
+      // It tells more than a write that has failed behind it.
+      this.#carrierError = error
       if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
       return new Uint8Array()
     }
@@ -204,6 +208,8 @@ export class Connection {
 
   #onConnected(): void {
     if (this.engine.role === 'server' && this.engine.version === 1) this.#link.hold()
+    const { remotePublicKey, handshakeHash, version } = this.engine
+    this.peer = { remotePublicKey, handshakeHash, version }
     this.#credit.begin()
     this.#flush()
     this.#connected.resolve()
@@ -323,14 +329,12 @@ export class Connection {
   /** Tells everyone who waits. */
   #settle(failure: { error: unknown }, discard: boolean, asked = false): void {
     const { error } = failure
+    this.#failure = failure
     this.#stopTimers()
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)
     this.#connected.reject(error)
-    if (!asked) {
-      this.#failed.reject(error)
-      this.#closed.reject(error)
-    }
+    if (!asked) this.#closed.reject(error)
     this.onFailure(error)
     this.#taken.open()
   }

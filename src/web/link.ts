@@ -2,6 +2,7 @@ import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
+import { bytesOf } from './bytes.js'
 import { Gate } from './gate.js'
 
 /** What carries a channel: any pair of byte streams. */
@@ -193,14 +194,6 @@ function openSource(readable: ReadableStream<Uint8Array>) {
     return done ? undefined : value
   }
   return { read, cancel: (reason: unknown) => reader.cancel(reason) }
-}
-
-/** A chunk as bytes. @throws ChannelError USE_BAD_OPTION where it is something else */
-export function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
-  throw badOption('chunk', chunk, 'bytes: a Uint8Array (TextEncoder makes one of text)')
 }
 
 const READ_BYTES = 65_536

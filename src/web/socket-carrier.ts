@@ -2,6 +2,7 @@ import { ChannelError } from '../errors.js'
 import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { ByteQueue } from './queue.js'
+import type { Opening } from './secure.js'
 
 /** What is used of a WebSocket: the browser’s, Deno’s, Workers’, Bun’s and that of the package `ws` have it. */
 export interface WebSocketLike {
@@ -20,10 +21,8 @@ export interface WebSocketLike {
 }
 
 /** A WebSocket as a pair of byte streams. Its messages’ limits mean nothing. */
-export class SocketCarrier implements ByteStreams {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly writable: WritableStream<Uint8Array>
-  readonly pushesBack = false
+export class SocketCarrier implements Opening {
+  readonly streams: ByteStreams
   #socket: WebSocketLike
   #queue: ByteQueue
   #opened = withResolvers<void>()
@@ -38,12 +37,12 @@ export class SocketCarrier implements ByteStreams {
       () => {},
       brakeOf(socket),
     )
-    this.readable = this.#queue.readable
-    this.writable = new WritableStream({
+    const writable = new WritableStream<Uint8Array>({
       write: chunk => this.#send(chunk as Uint8Array<ArrayBuffer>),
       close: () => this.#close(),
       abort: reason => this.drop(reason),
     })
+    this.streams = { readable: this.#queue.readable, writable, pushesBack: false }
     this.#opened.promise.catch(() => {})
     if (socket.binaryType === undefined || socket.binaryType === 'blob') socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened.resolve())

@@ -61,6 +61,9 @@ export const REJECT_ZEROS = REJECT_CODE + 2
 export const RECORD_LENGTH = 0
 export const RECORD_SEALED = RECORD_LENGTH + 2
 export const TAG_BYTES = 1
+// Version 2's nonce: 4 zero bytes ‖ n u64.
+export const RECORD_COUNTER = 4
+export const RECORD_NONCE_BYTES = RECORD_COUNTER + 8
 
 export const PLAINTEXT_SIZE = 0
 export const PLAINTEXT_TYPE = PLAINTEXT_SIZE + 2

@@ -1,0 +1,97 @@
+import { KEY_BYTES, MAC_BYTES, PLAINTEXT_DATA, RECORD_NONCE_BYTES, RECORD_SEALED } from '../wire/layout.js'
+
+/**
+ * The platform's own build of version 2's record cipher, ChaCha20-Poly1305 as of RFC 8439 (docs/protocol.md, "The stream"). What it is
+ * given are views, valid until it returns; what it returns is the caller's.
+ */
+export interface RecordCipher {
+  /** Where it comes from, such as `node:crypto`. */
+  readonly name: string
+  /** Records of at least so many bytes gain by it. */
+  readonly from: number
+  /** Seals the parts as one plaintext. Returns the ciphertext in pieces, and the tag [16] as the last. */
+  seal(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, parts: Uint8Array[]): Uint8Array[]
+  /** Opens ciphertext ‖ tag [16]. Undefined where the tag does not fit. */
+  open(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
+}
+
+interface Memory {
+  readonly bytes: Uint8Array
+  view(pointer: number, length: number): Uint8Array
+  copy(pointer: number, length: number): Uint8Array
+}
+
+/** What the core asks of the host for records whose bytes do not come into linear memory (assembly/host.ts). */
+export class HostRecords {
+  readonly cipher: RecordCipher | undefined
+  #memory: Memory
+  #parts: Uint8Array[] = []
+  #sealed: Uint8Array[] = []
+  #opened: Uint8Array | undefined
+
+  constructor(memory: Memory, cipher: RecordCipher | undefined) {
+    this.#memory = memory
+    this.cipher = cipher
+  }
+
+  /** Runs `seal`, in which the core seals a record of these parts, and returns the record in pieces: none where it does not. */
+  sealing(parts: Uint8Array[], seal: () => void): Uint8Array[] {
+    this.#parts = parts
+    this.#sealed = []
+    seal()
+    return this.#sealed
+  }
+
+  /** The plaintext that was opened last: its data are all that is behind the size and type. */
+  takeData(): Uint8Array {
+    const data = this.#opened?.subarray(PLAINTEXT_DATA)
+    this.#opened = undefined
+    if (!data) throw new Error('no record was opened')
+    return data
+  }
+
+  readonly imports = {
+    sealRecord: (record: number, nonce: number, key: number): void => {
+      const memory = this.#memory
+      const lead = memory.view(record + RECORD_SEALED, PLAINTEXT_DATA)
+      const plaintext = this.#lengthAt(record) - RECORD_SEALED - MAC_BYTES
+      const padding = this.#parts.reduce((left, part) => left - part.length, plaintext - PLAINTEXT_DATA)
+      const parts = [lead, ...this.#parts, ...(padding ? [new Uint8Array(padding)] : [])]
+      const length = memory.copy(record, RECORD_SEALED)
+      this.#sealed = [length, ...this.#cipher.seal(this.#key(key), this.#nonce(nonce), length, parts)]
+      this.#parts = []
+    },
+    openRecord: (record: number, nonce: number, key: number): number => {
+      const memory = this.#memory
+      const length = memory.view(record, RECORD_SEALED)
+      const sealed = memory.view(record + RECORD_SEALED, this.#lengthAt(record) - RECORD_SEALED)
+      this.#opened = this.#cipher.open(this.#key(key), this.#nonce(nonce), length, sealed)
+      if (!this.#opened) return 1
+      memory.bytes.set(this.#opened.subarray(0, PLAINTEXT_DATA), record + RECORD_SEALED)
+      return 0
+    },
+    revealRecord: (plaintext: number, length: number): void => {
+      if (this.#opened?.length !== length) throw new Error('no such record was opened')
+      this.#memory.bytes.set(this.#opened, plaintext)
+      this.#opened = undefined
+    },
+  }
+
+  get #cipher(): RecordCipher {
+    if (!this.cipher) throw new Error('no channel was told that the host has a cipher')
+    return this.cipher
+  }
+
+  #lengthAt(record: number): number {
+    const { bytes } = this.#memory
+    return (bytes[record] ?? 0) | ((bytes[record + 1] ?? 0) << 8)
+  }
+
+  #key(pointer: number): Uint8Array {
+    return this.#memory.view(pointer, KEY_BYTES)
+  }
+
+  #nonce(pointer: number): Uint8Array {
+    return this.#memory.view(pointer, RECORD_NONCE_BYTES)
+  }
+}

@@ -1,0 +1,48 @@
+/** Chunks read one after the other, as if they were one. */
+export class Gather {
+  left: number
+  #chunks: Uint8Array[]
+  #index = 0
+  #offset = 0
+
+  constructor(chunks: Uint8Array[]) {
+    this.#chunks = chunks
+    this.left = chunks.reduce((total, chunk) => total + chunk.length, 0)
+  }
+
+  /** Fills the window as far as there are bytes, and returns how many. */
+  copyTo(window: Uint8Array): number {
+    let filled = 0
+    while (filled < window.length && this.left > 0) {
+      const part = this.#next(window.length - filled)
+      window.set(part, filled)
+      filled += part.length
+    }
+    return filled
+  }
+
+  /** The next `length` bytes, in views of the chunks. */
+  cut(length: number): Uint8Array[] {
+    const parts: Uint8Array[] = []
+    for (let wanted = length; wanted > 0; ) {
+      const part = this.#next(wanted)
+      parts.push(part)
+      wanted -= part.length
+    }
+    return parts
+  }
+
+  /** At most `most` bytes, out of one chunk. */
+  #next(most: number): Uint8Array {
+    const chunk = this.#chunks[this.#index] as Uint8Array
+    const length = Math.min(chunk.length - this.#offset, most)
+    const part = length === chunk.length ? chunk : chunk.subarray(this.#offset, this.#offset + length)
+    this.left -= length
+    this.#offset += length
+    if (this.#offset === chunk.length) {
+      this.#index += 1
+      this.#offset = 0
+    }
+    return part
+  }
+}

@@ -1,0 +1,37 @@
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/**
+ * Lets a connected socket read into the one buffer that all sockets of the process share, in place of a new one for every read, and
+ * calls `take` with what came: a view, valid until it returns. This is net.connect's option `onread`, which Node does not offer for the
+ * sockets that a server accepts; so it is set up here as net.Socket's constructor does it. False, with nothing changed, where it cannot
+ * be: then the socket has its 'data' event.
+ */
+export function readShared(transport: Duplex, take: (bytes: Uint8Array) => void): boolean {
+  // What wraps or extends a socket may read in its own way, and bytes that were read before are in the stream's buffer.
+  const plain: boolean = transport.constructor === net.Socket
+  if (!plain || transport.readableLength > 0 || transport.listenerCount('data') > 0) return false
+  const socket = transport as unknown as SocketParts
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const buffer = symbols.find(it => it.description === 'kBuffer')
+  const callback = symbols.find(it => it.description === 'kBufferCb')
+  if (!buffer || !callback || socket[buffer] || typeof socket._handle?.useUserBuffer !== 'function') return false
+  shared ??= Buffer.allocUnsafeSlow(READ_BYTES)
+  socket[buffer] = shared
+  socket[callback] = (length: number, bytes: Uint8Array) => {
+    take(length === bytes.length ? bytes : bytes.subarray(0, length))
+    return true
+  }
+  socket._handle.useUserBuffer(shared)
+  return true
+}
+
+interface SocketParts {
+  _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null
+  [symbol: symbol]: unknown
+}
+
+let shared: Buffer | undefined
+
+// What libuv reads at most at once.
+const READ_BYTES = 65_536

@@ -1,0 +1,93 @@
+// Records by the platform's own cipher: who uses it, both kinds in one connection, and that it is told of as it is.
+
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Core } from '../src/core/core.js'
+import { Engine } from '../src/engine/index.js'
+import { nodeCipher } from '../src/node/cipher.js'
+import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
+import { cleanUpAfter, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
+
+cleanUpAfter(test)
+
+const name = process.env.NOPKI_NATIVE === '0' ? undefined : 'node:crypto'
+
+guarded(test, 'sockets say what is in use, and the option turns it off at one end or both', async () => {
+  const byDefault = await pair(2)
+  assert.is(byDefault.client.accelerated, name)
+  assert.is(byDefault.server.accelerated, name)
+  const mixed = await pair(2, { client: { native: false } })
+  assert.is(mixed.client.accelerated, undefined)
+  assert.is(mixed.server.accelerated, name)
+  const old = await pair(1)
+  assert.is(old.client.accelerated, undefined, 'version 1 has another cipher')
+  throws(() => Engine.client(new Core(wasm), { keyPair: keys, native: 'no' as unknown as boolean }), 'USE_BAD_OPTION')
+})
+
+guarded(test, 'one connection mixes both kinds, in both directions, whatever the ends use', async () => {
+  for (const client of [true, false]) {
+    for (const server of [true, false]) {
+      const both = await pair(2, {
+        client: { native: client },
+        server: { native: server },
+        both: { allowHalfOpen: true },
+      })
+      const sizes = [1, 70_000, 10, 8170, 8171, 8172, 200_000, 3, 65_514, 65_515, 0, 400_000]
+      const data = Buffer.concat(sizes.map(someBytes))
+      for (const [from, to] of [
+        [both.client, both.server],
+        [both.server, both.client],
+      ] as const) {
+        const heard = readAll(to)
+        for (const size of sizes) from.write(someBytes(size))
+        from.end()
+        assert.is(hashOf(await heard), hashOf(data))
+      }
+    }
+  }
+})
+
+test('what the host opened is a window of its own, between what the core opened, and can be read in parts', () => {
+  const core = new Core(wasm, undefined, nodeCipher(1000))
+  const client = Engine.client(core, { keyPair: keys, serverKey: otherKeys.publicKey })
+  const server = Engine.server(core, { keyPair: otherKeys })
+  handshake({ client, server })
+  const parts = [someBytes(10), someBytes(5000), someBytes(20), someBytes(30)]
+  for (const part of parts) client.write(part)
+  client.alert(1, 'x'.repeat(2000))
+  server.receive(client.take())
+  const seen: number[] = []
+  for (let event = server.advance(); event === 'data'; event = server.advance()) {
+    seen.push(server.dataWindow().length)
+    server.consume(Math.min(4000, server.dataWindow().length))
+  }
+  assert.equal(seen, [10, 5000, 1000, 50])
+  assert.is(server.alertReceived?.text.length, 2000, 'an alert that the host opened')
+  client.close()
+  server.close()
+})
+
+test('padding, messages, control records and rekeying are the same by either kind', () => {
+  const core = new Core(wasm, undefined, nodeCipher(1))
+  for (const padding of ['none', 'full', { block: 1000 }] as const) {
+    const { client, server } = connectedPair(2, { core, padding, rekeyAfter: 40_000 })
+    const message = someBytes(30_000)
+    for (let round = 0; round < 5; round++) {
+      let taken = client.write(message, 0, true)
+      const wire = [client.take()]
+      for (; taken < message.length; wire.push(client.take())) taken += client.write(message, taken, true)
+      const heard = hear(server, Buffer.concat(wire))
+      assert.is(hashOf(heard.data), hashOf(message))
+      assert.is(heard.events.at(-1), 'message')
+      if (padding === 'full') assert.is(Buffer.concat(wire).length % 16_405, 0, 'as without the cipher')
+      if (typeof padding === 'object') assert.is(Buffer.concat(wire).length % 1000, 0)
+    }
+    client.control(7, someBytes(500))
+    assert.equal(hear(server, client.take()).events, ['control'])
+    assert.equal(Buffer.from(server.controlReceived?.payload ?? []), someBytes(500))
+    client.close()
+    server.close()
+  }
+})
+
+test.run()
