@@ -58,8 +58,11 @@ async function memoryTable(folder, runtimes) {
   for (const { other, offers } of FLOODS) {
     const [node, runtime] = ['node', other].map(name => runtimes.find(it => it.name === name))
     if (!node || !runtime) continue
-    const { grown } = await flood(node, runtime, offers, folder)
-    const most = Object.entries(grown).map(([name, mib]) => `${name.replace(/ \d+$/, '')} ${mib.toFixed(0)} MiB`)
+    const { first, grown } = await flood(node, runtime, offers, folder)
+    // Chromium has processes that have nothing to do with it.
+    const most = Object.entries(grown)
+      .filter(([name, mib]) => Math.max(mib, first[name] ?? 0) >= 0.5)
+      .map(([name, mib]) => `${name.replace(/ \d+$/, '')} ${mib.toFixed(0)} MiB (${(first[name] ?? 0).toFixed(0)})`)
     rows.push([offers, offers === 'node' ? other : 'node', most.join(', ')])
   }
   return markdown(['fast writer', 'slow reader', 'peak above start'], rows)

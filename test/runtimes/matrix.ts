@@ -54,7 +54,7 @@ export async function runMatrix(folder: string): Promise<Matrix> {
     const targets = new Map<RuntimeName, Listening & { serverKey: string }>()
     for (const runtime of runtimes) {
       const keys = hexKeys()
-      const command: Command = { do: 'serve', relay: relay.url, keys, part: { name: 'answer' } }
+      const command: Command = { do: 'serve', relay: relay.url, keys, parts: [{ name: 'answer' }] }
       const listening = await firstLine<Listening>(await startOne(runtime), command)
       targets.set(runtime.name, { ...listening, serverKey: keys.publicKey })
     }

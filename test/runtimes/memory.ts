@@ -10,13 +10,6 @@ import { startRelay } from './relay.js'
 
 export const CAN_MEASURE = existsSync('/proc/self/clear_refs')
 
-export interface Flood {
-  writer: Flooded
-  reader: Flooded
-  /** For each process, MiB of resident memory at its peak above what it was when the channel was about to be opened. */
-  grown: Record<string, number>
-}
-
 export const FLOODS = [
   { other: 'workerd', offers: 'node' },
   { other: 'workerd', offers: 'workerd' },
@@ -24,42 +17,69 @@ export const FLOODS = [
   { other: 'chromium', offers: 'chromium' },
 ] as const
 
-export const FLOOD_MIB = 256
+/** MiB of resident memory, for each process. */
+export type Memory = Record<string, number>
 
-/** One WebSocket between Node, which serves, and another runtime: the one that offers is fast, the other slow. */
+export interface Flood {
+  /** What both ends say of the flood. */
+  writer: Flooded
+  reader: Flooded
+  /** The peak of a first, smaller flood above what was there when nothing had been sent: code, and garbage not yet collected. */
+  first: Memory
+  /** The peak of the flood above what was there when it began. */
+  grown: Memory
+}
+
+/** Over one WebSocket each, Node, which serves, and another runtime: the one that offers is fast, the other slow. */
 export async function flood(node: Runtime, other: Runtime, offers: RuntimeName, folder: string): Promise<Flood> {
   const relay = await startRelay()
   const [server, client] = [await start(node, folder), await start(other, folder)]
-  const parts: Part[] = [{ name: 'offer', mib: FLOOD_MIB }, { name: 'sip' }]
-  const [serverPart, clientPart] = offers === 'node' ? parts : parts.toReversed()
+  const partsOf = (name: RuntimeName): Part[] =>
+    [FIRST_MIB, FLOOD_MIB].map(mib => (name === offers ? { name: 'offer', mib } : { name: 'sip' }))
   try {
     const keys = hexKeys()
-    const served = serving(server, { do: 'serve', relay: relay.url, keys, part: serverPart as Part })
-    const { webSocket } = await served.listening
+    const lines = linesOf(server, { do: 'serve', relay: relay.url, keys, parts: partsOf('node') })
+    const { webSocket } = await lines.next<Listening>()
     await report<Identity>(client, { do: 'identify' })
-    const watch = watchMemory({ ...(await server.processes()), ...(await client.processes()) })
     const target = { server: 'node', serverKey: keys.publicKey, version: 2, webSocket } as const
-    const [done] = await report<Flooded>(client, { do: 'flood', target, part: clientPart as Part })
-    const result = await served.result
-    const [writer, reader] = offers === 'node' ? [result, done] : [done, result]
-    return { writer: writer as Flooded, reader: reader as Flooded, grown: watch() }
+    const processes = { ...(await server.processes()), ...(await client.processes()) }
+    const once = async (part: Part | undefined) => {
+      const grown = watchMemory(processes)
+      const [theirs] = await report<Flooded>(client, { do: 'flood', target, part: part as Part })
+      return { grown: grown(), ours: await lines.next<Flooded>(), theirs: theirs as Flooded }
+    }
+    const [small, large] = partsOf(other.name)
+    const { grown: first } = await once(small)
+    const { grown, ours, theirs } = await once(large)
+    const [writer, reader] = offers === 'node' ? [ours, theirs] : [theirs, ours]
+    return { writer, reader, first, grown }
   } finally {
     await Promise.all([server.close(), client.close()])
     relay.close()
   }
 }
 
-/** A server’s first two lines: where it listens, and how its one connection went. */
-function serving(server: Runner, command: Command): { listening: Promise<Listening>; result: Promise<Flooded> } {
-  const lines: ((line: object) => void)[] = []
-  const next = <T>() => new Promise<T>(resolve => lines.push(resolve as (line: object) => void))
-  const [listening, result] = [next<Listening>(), next<Flooded>()]
-  server.run(command, line => lines.shift()?.(line))
-  return { listening, result }
+/** What a server reports, line by line. */
+function linesOf(server: Runner, command: Command): { next<T>(): Promise<T> } {
+  const lines: object[] = []
+  let waiting: ((line: object) => void) | undefined
+  server.run(command, line => {
+    if (waiting) waiting(line)
+    else lines.push(line)
+    waiting = undefined
+  })
+  return {
+    next: <T>() =>
+      new Promise<T>(resolve => {
+        const line = lines.shift()
+        if (line) resolve(line as T)
+        else waiting = resolve as (line: object) => void
+      }),
+  }
 }
 
 /** Returns a function that says how far each process went above what it holds now. */
-function watchMemory(processes: Record<string, number>): () => Record<string, number> {
+function watchMemory(processes: Memory): () => Memory {
   const before = Object.entries(processes).map(([name, pid]) => {
     // From here on the kernel keeps a new peak.
     writeFileSync(`/proc/${pid}/clear_refs`, '5')
@@ -72,3 +92,6 @@ function residentMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))?.[1]) / 1024
 }
+
+export const FLOOD_MIB = 256
+const FIRST_MIB = 48

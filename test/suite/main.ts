@@ -33,7 +33,8 @@ export interface Listening {
 
 export type Command =
   | { do: 'suite'; relay: string }
-  | { do: 'serve'; relay: string; keys: HexKeys; part: Part }
+  /** The parts of the first connection, the second and so on; all others are as the last. */
+  | { do: 'serve'; relay: string; keys: HexKeys; parts: Part[] }
   | { do: 'talk'; targets: Target[] }
   | { do: 'flood'; target: Target; part: Part }
   | { do: 'identify' }
@@ -92,12 +93,13 @@ async function identify(platform: Platform): Promise<Identity> {
 
 async function serve(
   platform: Platform,
-  { relay, keys, part }: Extract<Command, { do: 'serve' }>,
+  { relay, keys, parts }: Extract<Command, { do: 'serve' }>,
   report: (line: object) => void,
 ): Promise<void> {
   const keyPair = { publicKey: fromHex(keys.publicKey), secretKey: fromHex(keys.secretKey) }
   const listening = await platform.serve({ keyPair, versions: [1, 2] }, relay, end => {
     // Who answers says what it has seen to the client. What fails here, the client at the other end reports.
+    const part = (parts.length > 1 ? parts.shift() : parts[0]) ?? { name: 'answer' }
     play(part, end, platform.name).then(
       result => part.name !== 'answer' && report(result),
       () => end.abandon(),
