@@ -6,6 +6,7 @@ export {
   acceptWebSocket,
   type BunServerWebSocket,
   type ByteStreams,
+  type Bytes,
   bunWebSocket,
   connectWebSocket,
   type PortLike,

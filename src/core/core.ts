@@ -33,15 +33,16 @@ export class Core {
       random: (pointer: number, length: number) => random(this.view(pointer, length)),
       ...(this.records?.imports ?? NO_RECORDS),
     }
-    const compiled = compile(module)
-    checkVersion(compiled)
     try {
+      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
+      checkVersion(compiled)
       const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(compiled, { host })
       this.exports = exports
       this.#memory = exports.memory
       this.#bytes = new Uint8Array(this.#memory.buffer)
       this.arena = exports.createArena()
     } catch (cause) {
+      if (cause instanceof ChannelError) throw cause
       throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { cause })
     }
   }
@@ -88,15 +89,6 @@ const NO_RECORDS = { sealRecord: absent, openRecord: absent, revealRecord: absen
 
 function absent(): never {
   throw new Error('the host has no cipher')
-}
-
-function compile(module: WebAssembly.Module | Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  if (module instanceof WebAssembly.Module) return module
-  try {
-    return new WebAssembly.Module(module)
-  } catch (cause) {
-    throw new ChannelError('USE_NO_WASM', 'channel.wasm does not compile', { cause })
-  }
 }
 
 /** One of another release may have the same exports, and mean something else by them. */

@@ -11,7 +11,7 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
   try {
     if (typeof source === 'string' || source instanceof URL) {
       from = String(source)
-      return await compileResponse(await fetch(source, { credentials: 'same-origin' }))
+      return await compileResponse(await fetch(source))
     }
     if (source instanceof Response) return await compileResponse(source)
     return await compileBytes(source)

@@ -137,7 +137,7 @@ export class Connection {
     const { engine } = this
     let chunk: Uint8Array = new Uint8Array()
     let offset = 0
-    while (this.#phase === 'handshake' || this.#phase === 'open') {
+    while (this.#isAlive) {
       const event = engine.advance()
       if (event !== 'idle') {
         this.#onEvent(event)
@@ -168,7 +168,7 @@ export class Connection {
       if (error instanceof CarrierFault) throw error.fault
       // It tells more than a write that has failed behind it.
       this.#carrierError = error
-      if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
+      if (this.#isAlive) this.engine.receiveEnd(false)
       return new Uint8Array()
     }
   }
@@ -217,8 +217,7 @@ export class Connection {
 
   #onData(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
     const cost = costOf(data.length, endOfMessage)
-    if (cost > 0 && this.#peerDone)
-      throw new ChannelError('PEER_AFTER_END', 'data came behind the end of the peer’s data')
+    if (cost > 0 && this.#peerDone) throw new ChannelError('PEER_AFTER_END')
     this.#credit.opened(cost)
     if (this.#discards) this.#onTaken(cost)
     else this.inbox.push(data, endOfMessage)
@@ -345,7 +344,7 @@ export class Connection {
     if (this.#isAlive) this.#flush()
   }
 
-  /** Where the engine has failed, who reads it finds out. */
+  /** Where there is no room, it is sealed later; where the engine has failed, who reads it finds out. */
   #sealCredit(): void {
     try {
       this.#credit.seal()

@@ -168,10 +168,11 @@ const soon: PacedCarrier['soon'] = callback => {
 /** @throws ChannelError USE_BAD_OPTION */
 export function checkStreams(streams: ByteStreams): void {
   const { readable, writable } = streams ?? {}
-  if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream of bytes')
-  if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream of bytes')
-  if (readable.locked) throw badOption('readable', 'locked', 'one that nobody reads')
-  if (writable.locked) throw badOption('writable', 'locked', 'one that nobody writes to')
+  if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream')
+  if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream')
+  for (const [name, { locked }] of Object.entries({ readable, writable })) {
+    if (locked) throw badOption(name, 'locked', 'one that nobody else uses')
+  }
 }
 
 /** Reads into one buffer over and over, where the stream is one of bytes. */

@@ -1,7 +1,7 @@
 import { ChannelError } from '../errors.js'
 import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
-import { ByteQueue } from './queue.js'
+import { type Brake, ByteQueue } from './queue.js'
 import type { Opening } from './secure.js'
 
 /** What is used of a WebSocket: the browser’s, Deno’s, Workers’, Bun’s and that of the package `ws` have it. */
@@ -35,7 +35,7 @@ export class SocketCarrier implements Opening {
     this.#queue = new ByteQueue(
       reason => this.drop(reason),
       () => {},
-      brakeOf(socket),
+      typeof socket.pause === 'function' && typeof socket.resume === 'function' ? (socket as Brake) : undefined,
     )
     const writable = new WritableStream<Uint8Array>({
       write: chunk => this.#send(chunk as Uint8Array<ArrayBuffer>),
@@ -68,8 +68,7 @@ export class SocketCarrier implements Opening {
   #onMessage(data: unknown): void {
     if (data instanceof ArrayBuffer) return this.#queue.push(new Uint8Array(data))
     if (data instanceof Uint8Array) return this.#queue.push(data)
-    const what = typeof data === 'string' ? 'a text message' : 'a message that is not bytes'
-    this.drop(new CarrierFault(`the peer sent ${what} over the WebSocket`))
+    this.drop(new CarrierFault(`the peer sent ${typeof data === 'string' ? 'text' : 'no bytes'} over the WebSocket`))
   }
 
   #onError({ error, message }: { error?: unknown; message?: string }): void {
@@ -118,11 +117,6 @@ function accept(socket: WebSocketLike): void {
   try {
     socket.accept?.()
   } catch {}
-}
-
-function brakeOf(socket: WebSocketLike) {
-  if (typeof socket.pause !== 'function' || typeof socket.resume !== 'function') return undefined
-  return { pause: () => socket.pause?.(), resume: () => socket.resume?.() }
 }
 
 const OPEN = 1

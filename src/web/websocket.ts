@@ -38,16 +38,13 @@ function openSocket(url: string | URL): WebSocketLike {
   const { WebSocket: Socket } = globalThis as { WebSocket?: typeof WebSocket }
   if (!Socket) {
     throw new ChannelError('USE_BAD_OPTION', 'this runtime has no WebSocket', {
-      next: 'hand in an open one, such as `new WebSocket(url)` of the package ws',
+      next: 'hand one in, such as `new WebSocket(url)` of the package ws',
     })
   }
   try {
     return new Socket(url) as WebSocketLike
   } catch (cause) {
-    throw new ChannelError('USE_BAD_OPTION', `no WebSocket can be opened to ${JSON.stringify(String(url))}`, {
-      next: 'give a URL that starts with wss:// or ws://',
-      cause,
-    })
+    throw Object.assign(badOption('url', String(url), 'one that starts with wss:// or ws://'), { cause })
   }
 }
 
