@@ -98,7 +98,9 @@ function example(name: string, needs: RuntimeName[], use: (paths: Paths) => Prom
   const found = needs.map(findRuntime)
   const missing = found.find(it => typeof it === 'string')
   if (typeof missing === 'string') return skipped(name, missing)
-  const paths = Object.fromEntries(found.map(it => [typeof it === 'string' ? '' : it.name, typeof it === 'string' ? '' : it.path]))
+  const paths = Object.fromEntries(
+    found.map(it => [typeof it === 'string' ? '' : it.name, typeof it === 'string' ? '' : it.path]),
+  )
   test(name, () => use({ ...paths, node: process.execPath } as Paths))
 }
 

@@ -62,7 +62,10 @@ async function memoryTable(folder, runtimes) {
     // Chromium has processes that have nothing to do with it.
     const most = Object.entries(grown)
       .filter(([name, mib]) => Math.max(mib, first[name] ?? 0) >= 0.5)
-      .map(([name, mib]) => `${name.replace(/ \d+$/, '')} ${Math.max(0, mib).toFixed(0)} MiB (${(first[name] ?? 0).toFixed(0)})`)
+      .map(
+        ([name, mib]) =>
+          `${name.replace(/ \d+$/, '')} ${Math.max(0, mib).toFixed(0)} MiB (${(first[name] ?? 0).toFixed(0)})`,
+      )
     rows.push([offers, offers === 'node' ? other : 'node', most.join(', ')])
   }
   return markdown(['fast writer', 'slow reader', 'peak above start'], rows)
