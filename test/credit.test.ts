@@ -3,6 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine } from '../src/engine/index.js'
+import { dump, fields } from '../src/inspect/index.js'
 import { nodeCore } from '../src/node/core.js'
 import { type ByteStreams, portStreams, type SecureChannel } from '../src/web/index.js'
 import {
@@ -12,8 +13,9 @@ import {
   CREDIT_MESSAGE_END,
   CREDIT_NONE,
   CREDIT_WINDOW,
+  TYPE_CONTROL,
 } from '../src/wire/stream.js'
-import { RawPeer } from './support/raw-peer.js'
+import { creditOf, RawPeer } from './support/raw-peer.js'
 import { cleanUpAfter, clientKeys, guarded, rejects, serverKeys, someBytes } from './support/sockets.js'
 import {
   type Ends,
@@ -87,6 +89,20 @@ async function stuffed(channel: SecureChannel, peer: RawPeer): Promise<number> {
   writer.releaseLock()
   return peer.received
 }
+
+test('a credit record, byte for byte, and as it is shown', () => {
+  const payload = creditOf(0x01_0203_0405, 262_144)
+  assert.is(Buffer.from(payload).toString('hex'), '05040302010000000000040000000000')
+  const plaintext = Buffer.concat([Buffer.from([21, 0, TYPE_CONTROL, CONTROL_CREDIT, 0]), payload])
+  const shown = dump('plaintext', plaintext)
+  for (const part of ['= control', '= 1, credit', 'limit', '= 4328719365', 'heeds', '= 262144']) {
+    assert.ok(shown.includes(part), `${part} in\n${shown}`)
+  }
+  assert.equal(
+    fields('credit', payload).map(it => it.name),
+    ['limit', 'heeds'],
+  )
+})
 
 check('an end offers credit as its first record, and more when the application has the channel', async () => {
   const { peer } = await withClient()

@@ -82,7 +82,9 @@ async function shakeHands(connection: Connection, options: SecureOptions): Promi
   connection.closed.catch(error => gone.abort(error))
   const asking = askAuthorize(options, connection.engine, gone.signal)
   // It does not close before it is handed over: it fails.
-  const answer = await Promise.race([asking, connection.closed])
+  const answer = await Promise.race([asking, connection.closed]).catch(error => {
+    throw connection.failure ? connection.failure.error : error
+  })
   if (connection.failure) throw connection.failure.error
   if (answer instanceof ChannelError) {
     connection.refuse(ALERT_NOT_AUTHORIZED, answer)
