@@ -73,7 +73,10 @@ test('the types are not wrong', async () => {
   assert.ok(Object.keys(analysis.entrypoints).length >= 4)
   // Old resolutions that know no `exports`, and require(), are not what an ES module is for.
   const found = Object.values(problems ?? {}).flat() as { resolutionKind: string }[]
-  assert.equal(found.filter(it => !/^node10$|-cjs$/.test(it.resolutionKind)), [])
+  assert.equal(
+    found.filter(it => !/^node10$|-cjs$/.test(it.resolutionKind)),
+    [],
+  )
 })
 
 for (const [name, options] of Object.entries(consumers())) {

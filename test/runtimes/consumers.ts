@@ -94,4 +94,3 @@ export async function use(
   return channels[0]?.exportKey('label').toString() ?? ''
 }
 `
-
