@@ -57,10 +57,10 @@ async function outcome(version: 1 | 2, taps: { up?: Tap; down?: Tap }): Promise<
   const [near, far]: Ends = streamPair()
   const client = secureClient(tapped(near, { ...(taps.up && { out: taps.up }), ...(taps.down && { in: taps.down }) }), {
     version,
-    handshakeTimeout: 400,
-    idleTimeout: 400,
+    handshakeTimeout: 1200,
+    idleTimeout: 1200,
   })
-  const server = secureServer(far, { handshakeTimeout: 400, idleTimeout: 400 })
+  const server = secureServer(far, { handshakeTimeout: 1200, idleTimeout: 1200 })
   const use = async (opening: typeof client) => {
     try {
       const channel = await opening

@@ -20,6 +20,11 @@ export interface RecordCipher {
 /** Makes a core's. It comes from outside, so that what has no cipher, such as a page, does not carry all of this. */
 export type HostRecordsOf = (core: Core) => HostRecords
 
+/** The records of a host that has this cipher; undefined for one that has none. */
+export function recordsBy(cipher: RecordCipher | undefined): HostRecordsOf | undefined {
+  return cipher && (core => new HostRecords(core, cipher))
+}
+
 /** What the core asks of the host for records whose bytes do not come into linear memory (assembly/host.ts). */
 export class HostRecords {
   readonly cipher: RecordCipher

@@ -1,5 +1,5 @@
 import crypto from 'node:crypto'
-import { HostRecords, type HostRecordsOf, type RecordCipher } from '../core/records.js'
+import type { RecordCipher } from '../core/records.js'
 import { MAC_BYTES } from '../wire/layout.js'
 
 /**
@@ -7,10 +7,10 @@ import { MAC_BYTES } from '../wire/layout.js'
  *
  * @param from records of at least so many bytes gain by it
  */
-export function nodeCipher(from = GAINS_FROM): HostRecordsOf | undefined {
+export function nodeCipher(from = GAINS_FROM): RecordCipher | undefined {
   if (!crypto.getCiphers().includes(CIPHER)) return undefined
   keepFreedMemory()
-  return core => new HostRecords(core, { name: 'node:crypto', from, seal, open })
+  return { name: 'node:crypto', from, seal, open }
 }
 
 const seal: RecordCipher['seal'] = (key, nonce, additional, parts) => {
