@@ -9,6 +9,9 @@ import { RESULTS, writePage } from './report/page.js'
 import { printable } from './report/tables.js'
 import { emptyResults, merge, readResults, writeResults } from './results.js'
 
+// So that what a measure has started ends with it, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 try {
   const asked = readArguments(process.argv.slice(2))
   if (asked.todo === 'help') console.log(HELP)
