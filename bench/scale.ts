@@ -38,7 +38,7 @@ const FULL: Scale = {
   idle: [100, 1000, 10_000],
   churn: 10_000,
   starts: 10,
-  hashed: 256,
+  hashed: 128,
 }
 
 const QUICK: Scale = {

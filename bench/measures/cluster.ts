@@ -65,6 +65,9 @@ async function putLoad({ scale }: Context, loads: End[], address: string, megaby
 
 async function startCluster(size: number): Promise<{ child: ChildProcess; address: string }> {
   const child = spawn(process.execPath, [EXAMPLE, '0', String(size)], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const end = () => child.kill('SIGTERM')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   const gone = once(child, 'exit').then(() => Promise.reject(new Error('examples/cluster.js ended')))
   const [address] = await Promise.race([once(child.stdout!, 'data'), gone])
   gone.catch(() => {})
@@ -79,5 +82,5 @@ async function stopCluster(child: ChildProcess): Promise<void> {
 
 const EXAMPLE = fileURLToPath(new URL('../../../examples/cluster.js', import.meta.url))
 const AT_ONCE = 8
-const MOST_HANDSHAKES = 600
+const MOST_HANDSHAKES = 300
 const BYTES = 4 * 1024 * 1024
