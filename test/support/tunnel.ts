@@ -28,6 +28,13 @@ export async function startExpose(keys: Keys, target: number | string, args: str
   return { expose, address: `nopki://${keys.server.publicKey}@${place}` }
 }
 
+/** Starts `nopki listen`, on a free port unless told otherwise; its address. */
+export async function startListen(args: string[], at = '127.0.0.1:0'): Promise<{ listener: Running; address: string }> {
+  const listener = startNopki(['listen', at, ...args])
+  const [, address = ''] = await listener.shows(/listening on (\S+)/)
+  return { listener, address }
+}
+
 /** Starts `nopki forward` on a free port. */
 export async function startForward(keys: Keys, address: string, args: string[] = []) {
   const forward = startNopki(['forward', '0', address, '-k', keys.alice.file, ...args])
