@@ -40,7 +40,7 @@ export const ERRORS = {
     next: 'check the server key, or ask the operator',
   },
   PEER_REJECT_UNVERIFIED: {
-    means: 'a refusal came that the addressed server or middlebox did not make',
+    means: 'a refusal came in place of the challenge, and who made it could not be verified',
     next: 'pin the server’s or middlebox’s key to learn who refused; with a pinned key, someone may be interfering',
   },
   PEER_NOT_AUTHORIZED: {
@@ -69,7 +69,7 @@ export const ERRORS = {
   },
   PEER_OVERRUN: {
     means: 'the peer sent more than this end takes unread',
-    next: 'if the peer does not know credit, read faster or send less at once; if it does, its implementation is at fault',
+    next: 'read faster; if the peer knows credit, its implementation is at fault',
   },
   LINK_CLOSED: {
     means: 'the connection closed before the handshake was over',
@@ -121,7 +121,7 @@ export const ERRORS = {
   },
   USE_NOT_LOADED: {
     means: 'channel.wasm is not loaded yet',
-    next: '`await ready()` first: in a browser it has to be fetched',
+    next: '`await ready()` first',
   },
   USE_NO_WASM: {
     means: 'channel.wasm could not be loaded',

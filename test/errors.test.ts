@@ -9,7 +9,7 @@ import * as stream from '../src/wire/stream.js'
 
 const root = new URL('../../', import.meta.url)
 const page = readFileSync(new URL('docs/errors.md', root), 'utf8')
-const { withTables }: { withTables(page: string): string } = await import(new URL('tools/errors.js', root).href)
+const { withErrors }: { withErrors(page: string): string } = await import(new URL('tools/errors.js', root).href)
 
 /** The cells of the table between a pair of markers, without its head. */
 function rowsOf(name: string): string[][] {
@@ -24,7 +24,7 @@ function rowsOf(name: string): string[][] {
 }
 
 test('the tables are what tools/errors.js writes', () => {
-  assert.fixture(page, withTables(page), 'docs/errors.md is behind the source: run node tools/errors.js')
+  assert.fixture(page, withErrors(page), 'docs/errors.md is behind the source: run node tools/errors.js')
 })
 
 test('every error code is in its table with its texts, and no other', () => {

@@ -24,6 +24,7 @@ const ADAPTERS = {
 const SEES: Record<string, string[]> = {
   ...NEUTRAL,
   ...ADAPTERS,
+  both: Object.keys(ADAPTERS),
   cli: [...Object.keys(NEUTRAL), ...Object.keys(ADAPTERS)],
 }
 const NO_NODE = [...Object.keys(NEUTRAL), 'web']

@@ -1,6 +1,6 @@
 // Key files: made, protected, read, refused. Files of authorized keys and of known servers.
 
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -75,7 +75,7 @@ test('files that are no secret key', async () => {
     [`${newKey()}\n`, /:1: a public key \(pk_…\) was given where a secret key/],
     [`# two\nsk_${'A'.repeat(42)}E\nsk_${'A'.repeat(42)}E\n`, /:3: a second key/],
     ['sk_short\n', /:1: a secret key was expected, and its text has 5 characters/],
-    ['x'.repeat(70_000), /too large to be a secret key/],
+    ['x'.repeat(70_000), /too large/],
     ['sealed 2 something\n', /:1: it is sealed in a form that this version does not know/],
     ['sealed 1 argon2id operations=3\n', /:1: the sealed key does not have the fields/],
   ]
@@ -91,7 +91,7 @@ test('files that are no secret key', async () => {
 })
 
 test('a passphrase from a file, and from a descriptor', async () => {
-  writeFileSync(path('words'), 'correct horse\nsecond line\n')
+  writeFileSync(path('words'), 'correct horse\nsecond line\n', { mode: 0o600 })
   const made = await nopki(['keygen', '-o', path('sealed.key'), '--passphrase-file', path('words')])
   assert.is(made.err, '')
   const text = readFileSync(path('sealed.key'), 'utf8')
@@ -104,7 +104,7 @@ test('a passphrase from a file, and from a descriptor', async () => {
   const read = await run('sh', ['-c', line, join(import.meta.dirname, '../src/cli/main.js')])
   assert.is(String(read.out), String(made.out))
 
-  writeFileSync(path('others'), 'wrong horse\n')
+  writeFileSync(path('others'), 'wrong horse\n', { mode: 0o600 })
   const wrong = await nopki(['pubkey', path('sealed.key'), '--passphrase-file', path('others')])
   assert.is(wrong.code, 1)
   assert.match(wrong.err, /^error: the passphrase does not open .*sealed\.key:2\nhint: .+\n$/)
@@ -118,7 +118,11 @@ test('a passphrase from a file, and from a descriptor', async () => {
   writeFileSync(path('sealed.key'), text.replace('operations=3', 'operations=2'))
   assert.is((await nopki(['pubkey', path('sealed.key'), '--passphrase-file', path('words')])).code, 1)
 
-  writeFileSync(path('empty'), '\n')
+  chmodSync(path('words'), 0o644)
+  const open = await nopki(['pubkey', path('sealed.key'), '--passphrase-file', path('words')])
+  assert.match(open.err, /^error: others than its owner may read .*words \(mode 0644\)\nhint: chmod 600 /)
+
+  writeFileSync(path('empty'), '\n', { mode: 0o600 })
   const empty = await nopki(['keygen', '-o', path('none.key'), '--passphrase-file', path('empty')])
   assert.match(empty.err, /the passphrase is empty/)
   assert.not.ok(existsSync(path('none.key')))
@@ -225,6 +229,41 @@ fullDisk(test, 'a full disk leaves no half a key behind', async () => {
   ])
   assert.match(err, /^error: key cannot be (?:written|created): .*no space left.*\n/s)
   assert.is(String(out), 'exit 1\nfiller\n')
+})
+
+test('what users install is enough, but for a passphrase and metrics, which say what they need', async () => {
+  // The package as it is published, with its one dependency.
+  const root = new URL('../../', import.meta.url)
+  const place = join(folder, 'installed')
+  mkdirSync(join(place, 'node_modules'), { recursive: true })
+  for (const it of ['build/src', 'build/channel.wasm', 'package.json', 'node_modules/@assemblyscript']) {
+    cpSync(new URL(it, root), join(place, it), { recursive: true })
+  }
+  const main = join(place, 'build/src/cli/main.js')
+  const command = (...args: string[]) => run(process.execPath, [main, ...args])
+  const made = await command('keygen', '-o', path('plain.key'))
+  assert.is(made.err, '')
+  assert.is((await command('--help')).code, 0)
+  writeFileSync(path('words'), 'correct horse', { mode: 0o600 })
+  const sealed = await command('keygen', '-o', path('never.key'), '--passphrase-file', path('words'))
+  assert.is(sealed.code, 1)
+  assert.is(
+    sealed.err,
+    'error: A passphrase needs the package libsodium-wrappers-sumo, which is not installed\n' +
+      'hint: npm install libsodium-wrappers-sumo, beside nopki\n',
+  )
+  assert.not.ok(existsSync(path('never.key')))
+  const serving = await command(
+    'expose',
+    '127.0.0.1:0',
+    '1',
+    '-k',
+    path('plain.key'),
+    '--allow-anyone',
+    '--metrics',
+    '0',
+  )
+  assert.match(serving.err, /^error: --metrics needs the package prom-client, .*\nhint: npm install prom-client/)
 })
 
 test('authorized keys: what a line can say', () => {

@@ -17,6 +17,7 @@ const BYTES: Partial<Record<MessageKind, number>> = {
   response: wire.RESPONSE_BYTES,
   reject: wire.REJECT_BYTES,
   reason: wire.KEY_BYTES,
+  credit: wire.CREDIT_BYTES,
   header: wire.STREAM_HEADER_BYTES,
 }
 const KINDS = Object.keys(LAYOUTS) as MessageKind[]

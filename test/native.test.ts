@@ -3,8 +3,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
+import { recordsBy } from '../src/core/records.js'
 import { Engine } from '../src/engine/index.js'
 import { nodeCipher } from '../src/node/cipher.js'
+import { nativeCipher, works } from '../src/node/native.js'
+import { sodiumCipher } from '../src/node/sodium.js'
 import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
 import { cleanUpAfter, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
 
@@ -48,7 +51,7 @@ guarded(test, 'one connection mixes both kinds, in both directions, whatever the
 })
 
 test('what the host opened is a window of its own, between what the core opened, and can be read in parts', () => {
-  const core = new Core(wasm, undefined, nodeCipher(1000))
+  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1000)))
   const client = Engine.client(core, { keyPair: keys, serverKey: otherKeys.publicKey })
   const server = Engine.server(core, { keyPair: otherKeys })
   handshake({ client, server })
@@ -67,8 +70,40 @@ test('what the host opened is a window of its own, between what the core opened,
   server.close()
 })
 
+test('each of the platform’s builds is checked before it is used, and opens what the other sealed', () => {
+  const ciphers = [nodeCipher(), sodiumCipher()]
+  for (const cipher of ciphers) {
+    assert.ok(cipher && works(cipher))
+    assert.not(works({ ...cipher, seal: (...all) => [...cipher.seal(...all), new Uint8Array(1)] }))
+    assert.not(works({ ...cipher, seal: () => [] }))
+  }
+  assert.is(nativeCipher()?.name, 'node:crypto', 'the faster one')
+  const [first, second] = ciphers.map(
+    cipher => new Core(wasm, undefined, recordsBy(cipher && { ...cipher, from: 1 })),
+  ) as [Core, Core]
+  for (const [one, other] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const client = Engine.client(one, { keyPair: keys, serverKey: otherKeys.publicKey })
+    const server = Engine.server(other, { keyPair: otherKeys })
+    handshake({ client, server })
+    const data = someBytes(50_000)
+    client.write(data)
+    const wire = client.take()
+    assert.is(hear(server, wire.subarray(0, 40_000)).data.length, 0)
+    assert.is(hashOf(hear(server, wire.subarray(40_000)).data), hashOf(data))
+    server.write(data)
+    const changed = server.take()
+    changed[20_000] = (changed[20_000] ?? 0) ^ 1
+    throws(() => hear(client, changed), 'PEER_BAD_RECORD')
+    client.close()
+    server.close()
+  }
+})
+
 test('padding, messages, control records and rekeying are the same by either kind', () => {
-  const core = new Core(wasm, undefined, nodeCipher(1))
+  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1)))
   for (const padding of ['none', 'full', { block: 1000 }] as const) {
     const { client, server } = connectedPair(2, { core, padding, rekeyAfter: 40_000 })
     const message = someBytes(30_000)

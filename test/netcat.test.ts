@@ -1,6 +1,6 @@
 // nopki listen and nopki connect: netcat over a channel.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -169,6 +169,22 @@ check('Unix sockets; one that a dead process left is replaced, one in use is not
   assert.is(String((await nopki(args, { input: 'still there' })).out), 'still there')
   await listener.stop()
   assert.not.ok(existsSync(path('socket')))
+})
+
+check('--keylog: the session keys, in a file of its owner, with a warning at both ends', async () => {
+  const logs = [path('keys.server'), path('keys.client')]
+  const { listener, address } = await listening([...LET_IN, '--echo', '--keylog', logs[0] ?? ''])
+  await nopki(['connect', address, '-k', alice.file])
+  const { err } = await listener.ended
+  assert.match(err, /^warning: session keys are being written to .*keys\.server\nhint: whoever has them reads all/)
+  const { listener: again, address: next } = await listening([...LET_IN, '--echo', '--keylog', logs[0] ?? ''])
+  const ended = await nopki(['connect', next, '-k', alice.file, '--keylog', logs[1] ?? ''])
+  assert.match(ended.err, /^warning: session keys are being written/)
+  await again.ended
+  const [server = '', mine = ''] = logs.map(it => readFileSync(it, 'utf8'))
+  assert.is(server.match(/^NOPKI2_\w+ [0-9a-f]{64} [0-9a-f]{64}$/gm)?.length, 4)
+  assert.ok(server.endsWith(mine) && mine.length > 0, 'both ends have the same keys')
+  for (const it of logs) assert.is(statSync(it).mode & 0o777, 0o600)
 })
 
 check('a port in use', async () => {

@@ -158,6 +158,19 @@ check('a service that is being restarted is waited for', async () => {
   assert.is(String((await asking).out), 'back')
 })
 
+check('a client that goes while its service is being waited for', async () => {
+  const watched = ['--access-log', path('gone'), '--metrics', '0']
+  const { expose, address } = await startExpose(keys, `unix:${path('never')}`, ['--retry', '1h', ...watched])
+  const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
+  const open = async () =>
+    ((await (await fetch(`http://127.0.0.1:${status}/health`)).json()) as { connections: number }).connections
+  const client = track(await connect(address, { keyPair: await loadKey(keys.alice.file, undefined) }))
+  while ((await open()) === 0) {}
+  client.destroy()
+  await until(() => readFileSync(path('gone'), 'utf8') !== '')
+  assert.is(linesOf(path('gone'))[0].ended, 'channel')
+})
+
 check('limits: connections in all, and from one address', async () => {
   const service = await plainServer(socket => {
     socket.write('in')

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { ERRORS } from '../build/src/errors.js'
 import { ALERTS, REJECTS } from '../build/src/inspect/index.js'
+import { markdown, withTables } from './tables.js'
 
 const PAGE = new URL('../docs/errors.md', import.meta.url)
 
@@ -17,12 +18,8 @@ const TABLES = /** @type {Record<string, () => string>} */ ({
 })
 
 /** The page with its tables as the source has them. @param {string} page */
-export function withTables(page) {
-  return Object.entries(TABLES).reduce((text, [name, table]) => {
-    const between = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`)
-    if (!between.test(text)) throw new Error(`docs/errors.md has no markers for ${name}`)
-    return text.replace(between, (_, start, end) => `${start}\n${table()}\n${end}`)
-  }, page)
+export function withErrors(page) {
+  return withTables(page, TABLES)
 }
 
 /** @param {string} prefix */
@@ -38,12 +35,6 @@ function codeTable(codes) {
   return markdown(['code', 'name'], Object.entries(codes))
 }
 
-/** @param {string[]} head @param {string[][]} rows */
-function markdown(head, rows) {
-  const lines = [head, head.map(() => '---'), ...rows.map(row => row.map(cell => cell.replaceAll('|', '\\|')))]
-  return lines.map(cells => `| ${cells.join(' | ')} |\n`).join('')
-}
-
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  writeFileSync(PAGE, withTables(readFileSync(PAGE, 'utf8')))
+  writeFileSync(PAGE, withErrors(readFileSync(PAGE, 'utf8')))
 }

@@ -49,6 +49,7 @@ async function run({ file, native }) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   const name = native ? file : `${file}, wasm alone`
   console.log(`${failed ? 'FAIL' : 'ok  '} ${name.padEnd(28)} ${passed} passed, ${failed} failed, ${seconds} s`)
+  for (const line of output.match(/^skipped: .*/gm) ?? []) console.log(`     ${line}`)
   if (failed) console.log(output)
 }
 

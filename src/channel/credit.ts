@@ -75,14 +75,16 @@ export class Credit {
 
   /** A credit record of the peer. @throws ChannelError PEER_MALFORMED */
   received({ payload }: Control): void {
-    const { byteLength } = payload
+    const { buffer, byteOffset, byteLength } = payload
     if (byteLength !== CREDIT_BYTES) throw malformed(`of ${byteLength} bytes`)
-    const limit = readU64(payload, CREDIT_LIMIT)
+    const view = new DataView(buffer, byteOffset)
+    // More than a number holds exactly is as good as no limit.
+    const limit = Math.min(Number(view.getBigUint64(CREDIT_LIMIT, true)), Number.MAX_SAFE_INTEGER)
     if (limit < this.#limit) throw malformed('that takes back what was granted')
     if (this.#peer !== 'speaks') this.#due = true
     this.#peer = 'speaks'
     this.#limit = limit
-    if (readU64(payload, CREDIT_HEEDS) > 0) this.#heededAt ??= this.#opened
+    if (view.getBigUint64(CREDIT_HEEDS, true)) this.#heededAt ??= this.#opened
   }
 
   /** So many bytes were opened, and wait to be read. @throws ChannelError PEER_OVERRUN */
@@ -112,21 +114,15 @@ export class Credit {
     this.taken(0)
   }
 
-  /** Seals a credit record, where one is due and there is room for it. True: one was sealed. */
-  seal(): boolean {
-    if (!this.#due || !this.open || this.#engine.writeEnded) return false
-    const payload = new Uint8Array(CREDIT_BYTES)
+  /** Seals a credit record, where one is due. @throws ChannelError USE_SEND_FULL where there is no room: it is still due then */
+  seal(): void {
+    if (!this.#due || !this.open || this.#engine.writeEnded) return
     this.#granted = Math.max(this.#granted, this.#taken + this.#window)
-    writeU64(payload, CREDIT_LIMIT, this.#granted)
-    writeU64(payload, CREDIT_HEEDS, this.#limit)
-    try {
-      this.#engine.control(CONTROL_CREDIT, payload)
-    } catch (error) {
-      if (error instanceof ChannelError && error.code === 'USE_SEND_FULL') return false
-      throw error
-    }
+    const view = new DataView(new ArrayBuffer(CREDIT_BYTES))
+    view.setBigUint64(CREDIT_LIMIT, BigInt(this.#granted), true)
+    view.setBigUint64(CREDIT_HEEDS, BigInt(this.#limit), true)
+    this.#engine.control(CONTROL_CREDIT, new Uint8Array(view.buffer))
     this.#due = false
-    return true
   }
 }
 
@@ -137,16 +133,4 @@ export function costOf(bytes: number, endOfMessage: boolean): number {
 
 function malformed(what: string): ChannelError {
   return new ChannelError('PEER_MALFORMED', `the peer sent a credit record ${what}`)
-}
-
-/** More than a number holds exactly is as good as no limit. */
-function readU64(bytes: Uint8Array, offset: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  return view.getUint32(offset, true) + view.getUint32(offset + 4, true) * 0x1_0000_0000
-}
-
-function writeU64(bytes: Uint8Array, offset: number, value: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset)
-  view.setUint32(offset, value % 0x1_0000_0000, true)
-  view.setUint32(offset + 4, value / 0x1_0000_0000, true)
 }

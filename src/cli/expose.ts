@@ -113,6 +113,7 @@ class Backend {
   serve({ key, name, address, socket }: Visit): Live {
     return new Tunnel({
       near: socket,
+      side: 'channel',
       join: async signal => new Splice(socket, orDrop(await this.#reach(socket, signal), signal)),
       abandon: (alert, text) => tell(socket, alert, text),
       lifetime: this.#values['max-lifetime'],

@@ -118,6 +118,7 @@ class Front {
     this.#service.track(
       new Tunnel({
         near: plain,
+        side: 'plain',
         join,
         abandon: () => reset(plain),
         lifetime: this.#values['max-lifetime'],

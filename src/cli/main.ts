@@ -11,7 +11,8 @@ import { print } from './frame/output.js'
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  process.exitCode = Failure.of(error).show()
+  // Whatever a command has opened before it failed would keep the process.
+  process.exit(Failure.of(error).show())
 }
 
 async function main([name, ...args]: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
-import { HostRecords, type RecordCipher } from './records.js'
+import type { HostRecords, HostRecordsOf } from './records.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -12,36 +12,37 @@ export class Core {
   readonly exports: CoreExports
   /** What the channels of this instance share in linear memory. */
   readonly arena: number
-  /** Version 2's records that the host seals and opens. */
-  readonly records: HostRecords
+  /** Version 2's records that the host seals and opens, where it has a cipher. */
+  readonly records: HostRecords | undefined
   #memory: WebAssembly.Memory
   #bytes: Uint8Array<ArrayBuffer>
 
   /**
    * @param module channel.wasm, compiled or as bytes
    * @param random by default the platform's cryptographic source
-   * @param cipher the platform's build of the record cipher; without it, all is libsodium's
+   * @param records the platform's build of the record cipher; without it, all is libsodium's
    * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
    */
   constructor(
     module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
     random: RandomSource = systemRandom,
-    cipher?: RecordCipher,
+    records?: HostRecordsOf,
   ) {
-    this.records = new HostRecords(this, cipher)
+    this.records = records?.(this)
     const host = {
       random: (pointer: number, length: number) => random(this.view(pointer, length)),
-      ...this.records.imports,
+      ...(this.records?.imports ?? NO_RECORDS),
     }
-    const compiled = compile(module)
-    checkVersion(compiled)
     try {
+      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
+      checkVersion(compiled)
       const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(compiled, { host })
       this.exports = exports
       this.#memory = exports.memory
       this.#bytes = new Uint8Array(this.#memory.buffer)
       this.arena = exports.createArena()
     } catch (cause) {
+      if (cause instanceof ChannelError) throw cause
       throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { cause })
     }
   }
@@ -83,13 +84,11 @@ export class Core {
   }
 }
 
-function compile(module: WebAssembly.Module | Uint8Array<ArrayBuffer>): WebAssembly.Module {
-  if (module instanceof WebAssembly.Module) return module
-  try {
-    return new WebAssembly.Module(module)
-  } catch (cause) {
-    throw new ChannelError('USE_NO_WASM', 'channel.wasm does not compile', { cause })
-  }
+// No channel is told that the host has a cipher.
+const NO_RECORDS = { sealRecord: absent, openRecord: absent, revealRecord: absent }
+
+function absent(): never {
+  throw new Error('the host has no cipher')
 }
 
 /** One of another release may have the same exports, and mean something else by them. */

@@ -1,4 +1,6 @@
 import { KEY_BYTES, MAC_BYTES, PLAINTEXT_DATA, RECORD_NONCE_BYTES, RECORD_SEALED } from '../wire/layout.js'
+import { ChannelRecords } from './channel-records.js'
+import type { Core } from './core.js'
 
 /**
  * The platform's own build of version 2's record cipher, ChaCha20-Poly1305 as of RFC 8439 (docs/protocol.md, "The stream"). What it is
@@ -15,23 +17,30 @@ export interface RecordCipher {
   open(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }
 
-interface Memory {
-  readonly bytes: Uint8Array
-  view(pointer: number, length: number): Uint8Array
-  copy(pointer: number, length: number): Uint8Array
+/** Makes a core's. It comes from outside, so that what has no cipher, such as a page, does not carry all of this. */
+export type HostRecordsOf = (core: Core) => HostRecords
+
+/** The records of a host that has this cipher; undefined for one that has none. */
+export function recordsBy(cipher: RecordCipher | undefined): HostRecordsOf | undefined {
+  return cipher && (core => new HostRecords(core, cipher))
 }
 
 /** What the core asks of the host for records whose bytes do not come into linear memory (assembly/host.ts). */
 export class HostRecords {
-  readonly cipher: RecordCipher | undefined
-  #memory: Memory
+  readonly cipher: RecordCipher
+  #memory: Core
   #parts: Uint8Array[] = []
   #sealed: Uint8Array[] = []
   #opened: Uint8Array | undefined
 
-  constructor(memory: Memory, cipher: RecordCipher | undefined) {
-    this.#memory = memory
+  constructor(core: Core, cipher: RecordCipher) {
+    this.#memory = core
     this.cipher = cipher
+  }
+
+  /** Those of one channel. */
+  of(channel: number): ChannelRecords {
+    return new ChannelRecords(this.#memory, this, channel)
   }
 
   /** Runs `seal`, in which the core seals a record of these parts, and returns the record in pieces: none where it does not. */
@@ -58,14 +67,14 @@ export class HostRecords {
       const padding = this.#parts.reduce((left, part) => left - part.length, plaintext - PLAINTEXT_DATA)
       const parts = [lead, ...this.#parts, ...(padding ? [new Uint8Array(padding)] : [])]
       const length = memory.copy(record, RECORD_SEALED)
-      this.#sealed = [length, ...this.#cipher.seal(this.#key(key), this.#nonce(nonce), length, parts)]
+      this.#sealed = [length, ...this.cipher.seal(this.#key(key), this.#nonce(nonce), length, parts)]
       this.#parts = []
     },
     openRecord: (record: number, nonce: number, key: number): number => {
       const memory = this.#memory
       const length = memory.view(record, RECORD_SEALED)
       const sealed = memory.view(record + RECORD_SEALED, this.#lengthAt(record) - RECORD_SEALED)
-      this.#opened = this.#cipher.open(this.#key(key), this.#nonce(nonce), length, sealed)
+      this.#opened = this.cipher.open(this.#key(key), this.#nonce(nonce), length, sealed)
       if (!this.#opened) return 1
       memory.bytes.set(this.#opened.subarray(0, PLAINTEXT_DATA), record + RECORD_SEALED)
       return 0
@@ -75,11 +84,6 @@ export class HostRecords {
       this.#memory.bytes.set(this.#opened, plaintext)
       this.#opened = undefined
     },
-  }
-
-  get #cipher(): RecordCipher {
-    if (!this.cipher) throw new Error('no channel was told that the host has a cipher')
-    return this.cipher
   }
 
   #lengthAt(record: number): number {

@@ -1,3 +1,4 @@
+import type { ChannelRecords } from '../core/channel-records.js'
 import type { Core } from '../core/core.js'
 import { type Alert, ChannelError } from '../errors.js'
 import {
@@ -21,7 +22,6 @@ import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYP
 import { exportKey } from './exporter.js'
 import { errorOf } from './failure.js'
 import { Gather } from './gather.js'
-import { HeldBytes, join } from './held.js'
 import { keyLogLines } from './keylog.js'
 import {
   badOption,
@@ -76,12 +76,10 @@ export class Engine {
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
+  /** Records that the host seals and opens. */
+  #native: ChannelRecords | undefined
   /** Data of at least so many bytes are sealed by the host. */
   #hostFrom = Number.POSITIVE_INFINITY
-  /** Records that the host sealed, in pieces: they go out ahead of what waits in linear memory. */
-  #held = new HeldBytes()
-  /** What the host opened, and was not consumed. */
-  #opened: Uint8Array | undefined
   #alert: Alert | undefined
   #control: Control | undefined
 
@@ -131,7 +129,7 @@ export class Engine {
 
   /** Which build of the record cipher is used beside libsodium's, such as `node:crypto`; undefined where none is. */
   get accelerated(): string | undefined {
-    return this.#hostFrom < Number.POSITIVE_INFINITY ? this.#core.records.cipher?.name : undefined
+    return this.#native && this.#core.records?.cipher.name
   }
 
   /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
@@ -241,13 +239,12 @@ export class Engine {
 
   /** The opened bytes that `advance` reported. */
   dataWindow(): Uint8Array {
-    const { exports, records } = this.#core
+    const { exports } = this.#core
     const channel = this.#open()
     const length = exports.dataLength(channel)
     const pointer = exports.dataPointer(channel)
-    if (pointer !== 0 || length === 0) return this.#core.view(pointer, length)
-    this.#opened ??= records.takeData()
-    return this.#opened.subarray(this.#opened.length - length)
+    if (this.#native && pointer === 0 && length > 0) return this.#native.dataWindow(length)
+    return this.#core.view(pointer, length)
   }
 
   /** So many bytes of the data window were read. */
@@ -255,7 +252,7 @@ export class Engine {
     const { exports } = this.#core
     const status = exports.consume(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the data window holds')
-    if (this.#opened && exports.dataLength(this.#channel) === 0) this.#opened = undefined
+    if (exports.dataLength(this.#channel) === 0) this.#native?.consumed()
   }
 
   /**
@@ -266,7 +263,7 @@ export class Engine {
     const window = this.dataWindow()
     const { length } = window
     let data = window
-    if (window !== this.#opened) {
+    if (!this.#native?.owns(window)) {
       data = allocate(length)
       data.set(window)
     }
@@ -313,7 +310,7 @@ export class Engine {
     const atStart = source.left
     for (let left = atStart; left > 0; left = source.left) {
       const taken =
-        left >= this.#hostFrom ? this.#sealHeld(source, endOfMessage) : this.#sealCopied(source, endOfMessage)
+        left >= this.#hostFrom ? this.#sealByHost(source, endOfMessage) : this.#sealCopied(source, endOfMessage)
       if (!taken) break
     }
     return atStart - source.left
@@ -352,14 +349,14 @@ export class Engine {
   sendWindow(): Uint8Array {
     const { exports } = this.#core
     const channel = this.#open()
-    return this.#held.first ?? this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
+    return this.#native?.first ?? this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
   }
 
   /** So many bytes of the send window were sent, or copied to be. */
   sent(length: number): void {
     const channel = this.#open()
-    const held = this.#held.first
-    if (held && length <= held.length) return this.#held.drop(length)
+    const held = this.#native?.first
+    if (held && length <= held.length) return this.#native?.drop(length)
     const status = held ? -1 : this.#core.exports.sent(channel, length)
     if (status < 0) throw badOption('length', length, 'no more than the send window holds')
   }
@@ -369,13 +366,13 @@ export class Engine {
     const held = this.takeHeld()
     const bytes = this.sendWindow().slice()
     this.sent(bytes.length)
-    return held.length > 0 ? join([...held, bytes]) : bytes
+    return this.#native && held.length > 0 ? this.#native.join(held, bytes) : bytes
   }
 
   /** The pieces that go out ahead of what waits in linear memory, acknowledged; the caller's from here on. */
   takeHeld(): Uint8Array[] {
     this.#open()
-    return this.#held.take()
+    return this.#native?.take() ?? []
   }
 
   /** Wipes and frees all that the channel holds in linear memory. Every later call throws USE_CLOSED; a second close does nothing. */
@@ -383,8 +380,7 @@ export class Engine {
     if (this.#channel === 0) return
     this.#core.exports.closeChannel(this.#channel)
     this.#channel = 0
-    this.#held.take()
-    this.#opened = undefined
+    this.#native?.close()
   }
 
   /** The peer has proved its key: the stream opens, in the shape that the options ask for. */
@@ -394,13 +390,14 @@ export class Engine {
     const { onKeys } = this.#options
     const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
     const version = this.version ?? 2
-    const cipher = version === 2 && this.#options.native !== false ? this.#core.records.cipher : undefined
-    const { limit, block, rekeyAfter } = shapeOf(this.#options, version, cipher !== undefined)
-    exports.shapeRecords(channel, limit, block, rekeyAfter, cipher?.from ?? 0)
+    const records = version === 2 && this.#options.native !== false ? this.#core.records : undefined
+    const { limit, block, rekeyAfter } = shapeOf(this.#options, version, records !== undefined)
+    exports.shapeRecords(channel, limit, block, rekeyAfter, records?.cipher.from ?? 0)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
-    if (cipher) this.#hostFrom = cipher.from
+    this.#native = records?.of(channel)
+    if (records) this.#hostFrom = records.cipher.from
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
   }
@@ -420,26 +417,11 @@ export class Engine {
     return true
   }
 
-  /** Has the host seal a record of the next bytes, where they are. False: enough is held. */
-  #sealHeld(source: Gather, endOfMessage: boolean): boolean {
-    const { exports, records } = this.#core
-    if (this.#held.length >= HELD_ENOUGH) return false
-    // Its place is behind what waits in linear memory.
-    const waiting = this.#core.copy(exports.sendPointer(this.#channel), exports.sendLength(this.#channel))
-    if (waiting.length > 0) {
-      exports.sent(this.#channel, waiting.length)
-      this.#held.add([waiting])
-    }
-    // In records of one size, so that the last is no sliver.
-    const length = Math.ceil(source.left / Math.ceil(source.left / this.#fullRoom))
-    const type = endOfMessage && length === source.left ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA
-    let status = 0
-    const record = records.sealing(source.cut(length), () => {
-      status = exports.sealFromHost(this.#channel, length, type)
-    })
-    if (status < 0) throw this.#fail(status)
-    this.#held.add(record)
-    return true
+  /** Has the host seal a record of the next bytes. False: enough of them wait. */
+  #sealByHost(source: Gather, endOfMessage: boolean): boolean {
+    const status = this.#native?.seal(source, this.#fullRoom, endOfMessage)
+    if (status !== undefined && status < 0) throw this.#fail(status)
+    return status !== undefined
   }
 
   #sealCode(code: number, payload: Uint8Array, type: number): void {
@@ -546,6 +528,3 @@ function encodeText(text: string, limit: number): Uint8Array {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
-
-// So much waits at most, and the record that reaches it.
-const HELD_ENOUGH = 65_536

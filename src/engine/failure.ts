@@ -19,15 +19,15 @@ export function errorOf(core: Core, channel: number, setup: Setup, status: numbe
   const message = client ? 'challenge' : 'response'
   switch (status) {
     case Status.STATUS_VERSION_UNKNOWN:
-      return fails('PEER_VERSION', `the ${peer}’s first four bytes are no version of this protocol`)
+      return fails('PEER_VERSION')
     case Status.STATUS_VERSION_REFUSED:
       return fails('PEER_VERSION_NOT_SERVED', `the client’s hello is of version ${core.exports.version(channel) || 1}`)
     case Status.STATUS_NOT_ADDRESSED:
       return fails('PEER_NOT_ADDRESSED')
     case Status.STATUS_EXPECTED_OTHER:
-      return fails('PEER_EXPECTED_OTHER', 'the client’s hello names another server’s key')
+      return fails('PEER_EXPECTED_OTHER')
     case Status.STATUS_WEAK_KEY:
-      return fails('PEER_WEAK_KEY', `the ${peer}’s handshake has a key that no honest program makes`)
+      return fails('PEER_WEAK_KEY')
     case Status.STATUS_KEY_BOX:
       return fails('PEER_KEY_UNREADABLE', `the box with the ${peer}’s long-term key does not open (in the ${message})`)
     case Status.STATUS_KEY_MISMATCH:
@@ -40,19 +40,13 @@ export function errorOf(core: Core, channel: number, setup: Setup, status: numbe
     case Status.STATUS_REJECTED:
       return rejected(setup, core.exports.rejectCode(channel))
     case Status.STATUS_REJECT_UNVERIFIED:
-      return fails(
-        'PEER_REJECT_UNVERIFIED',
-        'a rejection came in place of the challenge, and who made it could not be verified',
-      )
+      return fails('PEER_REJECT_UNVERIFIED')
     case Status.STATUS_RECORD_SHORT:
       return fails('PEER_MALFORMED', `the ${peer} sent a record shorter than the protocol allows`)
     case Status.STATUS_RECORD_LONG:
-      return fails('PEER_TOO_LONG', `the ${peer} sent a record longer than the protocol allows`)
+      return fails('PEER_TOO_LONG')
     case Status.STATUS_RECORD_SEAL:
-      return fails(
-        'PEER_BAD_RECORD',
-        `a record from the ${peer} does not open: it was changed, replayed, reordered or dropped on its way`,
-      )
+      return fails('PEER_BAD_RECORD')
     case Status.STATUS_RECORD_SIZE:
       return fails('PEER_MALFORMED', `the ${peer} sent a record whose size field does not fit it`)
     case Status.STATUS_RECORD_TYPE:
@@ -62,7 +56,7 @@ export function errorOf(core: Core, channel: number, setup: Setup, status: numbe
     case Status.STATUS_RECORD_COUNT:
       return fails('PEER_MALFORMED', `the ${peer} never turned its key over`)
     case Status.STATUS_RECORD_AFTER_END:
-      return fails('PEER_AFTER_END', `bytes came behind the end of the ${peer}’s direction`)
+      return fails('PEER_AFTER_END')
     case Status.STATUS_ENDED:
       return fails('USE_CLOSED', 'this direction of the channel has ended')
     case Status.STATUS_PHASE:

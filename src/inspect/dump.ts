@@ -2,9 +2,9 @@
 
 import { PLAINTEXT_DATA } from '../wire/layout.js'
 import { RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN, TYPE_MASK } from '../wire/stream.js'
-import { ALERTS, FLAGS, REJECTS, TYPES, VERSIONS } from './codes.js'
+import { ALERTS, CONTROLS, FLAGS, REJECTS, TYPES, VERSIONS } from './codes.js'
 import { fields, type InspectedField } from './fields.js'
-import { type FieldKind, lengthOf, type MessageKind, u16, u32 } from './layouts.js'
+import { type FieldKind, lengthOf, type MessageKind, u16, u32, u64 } from './layouts.js'
 
 export interface DumpOptions {
   /** ANSI colours. Default false. */
@@ -92,7 +92,8 @@ const MEANINGS: Partial<Record<FieldKind, (bytes: Uint8Array, message: MessageKi
   type: bytes => explainType(bytes[0] ?? 0),
   'alert code': bytes => `= ${u16(bytes)}, ${ALERTS[u16(bytes)] ?? 'unknown'}`,
   'reject code': bytes => `= ${u16(bytes)}, ${REJECTS[u16(bytes)] ?? 'unknown'}`,
-  'control code': bytes => `= ${u16(bytes)}`,
+  'control code': bytes => `= ${u16(bytes)}, ${CONTROLS[u16(bytes)] ?? 'unknown'}`,
+  count: bytes => `= ${u64(bytes)}`,
   zeros: bytes => (bytes.every(byte => byte === 0) ? 'all zero' : 'not all zero: forbidden'),
 }
 
@@ -126,6 +127,7 @@ const TITLES: Record<MessageKind, string> = {
   response: 'response',
   reject: 'reject, version 2',
   reason: 'reason of a reject',
+  credit: 'credit, the payload of a control record',
   header: 'stream header, version 1',
   record1: 'record, version 1',
   record2: 'record, version 2',

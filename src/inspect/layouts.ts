@@ -1,13 +1,13 @@
 // Every message of docs/protocol.md as a table of its fields, from the constants of src/wire/layout.ts. Offsets and lengths in bytes.
 
 import * as wire from '../wire/layout.js'
-import { RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_MASK } from '../wire/stream.js'
+import { CONTROL_CREDIT, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_MASK } from '../wire/stream.js'
 
 /** `header` is version 1's stream header, `plaintext` what a record seals, `reason` what a reject's box seals. */
 export type MessageKind = keyof typeof LAYOUTS
 
 type Opaque = 'key' | 'sealed' | 'mac' | 'nonce' | 'data' | 'surplus'
-type Spoken = 'version' | 'length' | 'size' | 'type' | 'alert code' | 'control code' | 'reject code' | 'zeros'
+type Spoken = 'version' | 'length' | 'size' | 'type' | 'alert code' | 'control code' | 'reject code' | 'count' | 'zeros'
 export type FieldKind = 'box' | Opaque | Spoken
 
 export interface Field {
@@ -43,6 +43,10 @@ export function u16(bytes: Uint8Array, offset = 0): number {
 
 export function u32(bytes: Uint8Array): number {
   return u16(bytes) + u16(bytes, 2) * 0x10000
+}
+
+export function u64(bytes: Uint8Array): bigint {
+  return BigInt(u32(bytes)) + (BigInt(u32(bytes.subarray(4))) << 32n)
 }
 
 function field(name: string, offset: number, length: number, kind: FieldKind): Field {
@@ -90,19 +94,33 @@ function plaintext(bytes: Uint8Array): Field[] {
   const end = empty ? wire.PLAINTEXT_TYPE : Math.max(size, wire.PLAINTEXT_DATA)
   const fields = [field('size', wire.PLAINTEXT_SIZE, wire.PLAINTEXT_TYPE, 'size')]
   if (!empty) fields.push(field('type', wire.PLAINTEXT_TYPE, wire.PLAINTEXT_DATA - wire.PLAINTEXT_TYPE, 'type'))
-  if (end > wire.PLAINTEXT_DATA) fields.push(plaintextData(bytes[wire.PLAINTEXT_TYPE] ?? 0, end - wire.PLAINTEXT_DATA))
+  if (end > wire.PLAINTEXT_DATA) fields.push(plaintextData(bytes, end - wire.PLAINTEXT_DATA))
   if (bytes.length > end) fields.push(field('padding', end, bytes.length - end, 'zeros'))
   return fields
 }
 
 /** An alert's or a control record's data starts with a code. */
-function plaintextData(typeByte: number, length: number): Field {
+function plaintextData(bytes: Uint8Array, length: number): Field {
+  const type = (bytes[wire.PLAINTEXT_TYPE] ?? 0) & TYPE_MASK
   const data = field('data', wire.PLAINTEXT_DATA, length, 'data')
-  const alert = (typeByte & TYPE_MASK) === TYPE_ALERT
-  if ((!alert && (typeByte & TYPE_MASK) !== TYPE_CONTROL) || length < wire.CODE_BYTES) return data
-  const rest = data.offset + wire.CODE_BYTES
+  if ((type !== TYPE_ALERT && type !== TYPE_CONTROL) || length < wire.CODE_BYTES) return data
+  const alert = type === TYPE_ALERT
   const code = field('code', data.offset + wire.CODE, wire.CODE_BYTES, alert ? 'alert code' : 'control code')
-  return { ...data, parts: [code, field(alert ? 'text' : 'payload', rest, length - wire.CODE_BYTES, 'data')] }
+  const rest = data.offset + wire.CODE_BYTES
+  const left = length - wire.CODE_BYTES
+  const credit = !alert && u16(bytes, code.offset) === CONTROL_CREDIT && left === wire.CREDIT_BYTES
+  return {
+    ...data,
+    parts: [code, ...(credit ? creditParts(rest) : [field(alert ? 'text' : 'payload', rest, left, 'data')])],
+  }
+}
+
+/** "Credit". */
+function creditParts(offset: number): Field[] {
+  return [
+    field('limit', offset + wire.CREDIT_LIMIT, wire.CREDIT_HEEDS - wire.CREDIT_LIMIT, 'count'),
+    field('heeds', offset + wire.CREDIT_HEEDS, wire.CREDIT_BYTES - wire.CREDIT_HEEDS, 'count'),
+  ]
 }
 
 export const LAYOUTS = {
@@ -136,6 +154,7 @@ export const LAYOUTS = {
     field('code', wire.REJECT_CODE, wire.CODE_BYTES, 'reject code'),
     field('zeros', wire.REJECT_ZEROS, wire.KEY_BYTES - wire.REJECT_ZEROS, 'zeros'),
   ],
+  credit: creditParts(0),
   header: [field('stream header', 0, wire.STREAM_HEADER_BYTES, 'nonce')],
   record1: (bytes: Uint8Array) => record(wire.TAG_BYTES, bytes),
   record2: (bytes: Uint8Array) => record(0, bytes),

@@ -1,5 +1,6 @@
 import { Core } from '../core/core.js'
-import { nodeCipher } from './cipher.js'
+import { recordsBy } from '../core/records.js'
+import { nativeCipher } from './native.js'
 import { findWasm } from './wasm.js'
 
 let shared: Core | undefined
@@ -9,6 +10,13 @@ let shared: Core | undefined
  * none of them uses the platform's own ciphers. @throws ChannelError USE_NO_WASM
  */
 export function nodeCore(): Core {
-  shared ??= new Core(findWasm(), undefined, process.env.NOPKI_NATIVE === '0' ? undefined : nodeCipher())
+  shared ??= new Core(findWasm(), undefined, recordsBy(mayUseNative() ? nativeCipher() : undefined))
   return shared
+}
+
+/** Deno asks its user for every variable that is read, or stops the program: there it counts only where it may be read anyway. */
+function mayUseNative(): boolean {
+  const { Deno } = globalThis as { Deno?: { permissions: { querySync(of: object): { state: string } } } }
+  const state = Deno?.permissions.querySync({ name: 'env', variable: 'NOPKI_NATIVE' }).state ?? 'granted'
+  return state !== 'granted' || process.env.NOPKI_NATIVE !== '0'
 }

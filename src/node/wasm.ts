@@ -9,6 +9,10 @@ export function findWasm(): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(readFileSync(url))
   } catch (cause) {
-    throw new ChannelError('USE_NO_WASM', `${url.pathname} cannot be read`, { cause })
+    const forbidden = (cause as Error).name === 'NotCapable'
+    throw new ChannelError('USE_NO_WASM', `${url.pathname} cannot be read`, {
+      ...(forbidden && { next: 'run Deno with --allow-read' }),
+      cause,
+    })
   }
 }

@@ -1,7 +1,10 @@
 import { checkInteger } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
+import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
-import { bytesOf } from './link.js'
+
+/** Bytes of any kind: TypeScript’s own BufferSource leaves out a plain Uint8Array, whose buffer might be shared. */
+export type Bytes = ArrayBuffer | ArrayBufferView
 
 /**
  * One end of a connected channel, as a pair of Web Streams. Both ends have proved their keys.
@@ -14,7 +17,7 @@ export class SecureChannel {
   /** What the peer sends: a byte stream, where the runtime has them. Message ends are not seen here. */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>
   /** Takes bytes. It is ready as long as the peer, or what carries the channel, takes more. */
-  readonly writable: WritableStream<BufferSource>
+  readonly writable: WritableStream<Bytes>
   /** The peer’s long-term public key, 32 bytes, proved. */
   readonly remotePublicKey: Uint8Array
   readonly version: 1 | 2
@@ -28,11 +31,11 @@ export class SecureChannel {
 
   /** Takes over a connection whose peer has proved its key. Users get channels from `secure` and its likes. */
   constructor(connection: Connection, authorization?: object) {
-    const { engine } = connection
+    const { remotePublicKey, version, handshakeHash } = connection.peer ?? connection.engine
     this.#connection = connection
-    this.remotePublicKey = engine.remotePublicKey
-    this.version = engine.version ?? 2
-    this.handshakeHash = engine.handshakeHash
+    this.remotePublicKey = remotePublicKey
+    this.version = version ?? 2
+    this.handshakeHash = handshakeHash
     this.authorization = authorization
     this.closed = connection.closed
     this.readable = openReadable(connection)
@@ -52,7 +55,7 @@ export class SecureChannel {
    * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
    * @throws ChannelError USE_CLOSED behind an end, USE_BAD_OPTION; what the channel failed with
    */
-  async send(message: BufferSource): Promise<void> {
+  async send(message: Bytes): Promise<void> {
     await this.#connection.outgoing.write(bytesOf(message), true)
   }
 
@@ -104,6 +107,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
   const source = {
     start(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
       inbox.onEnd = () => settle(controller)
+      settle(controller)
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
       while (!inbox.hasBytes() && !inbox.ended) await inbox.arrived()
@@ -117,7 +121,8 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
     },
     cancel(reason: unknown) {
       over = true
-      connection.destroy(givenUp(reason))
+      // Who has read all of it gives nothing up.
+      if (inbox.hasBytes() || !inbox.ended || inbox.failure) connection.destroy(givenUp(reason))
     },
   }
   try {
@@ -129,11 +134,15 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
   }
 }
 
-function openWritable(connection: Connection): WritableStream<BufferSource> {
+function openWritable(connection: Connection): WritableStream<Bytes> {
   return new WritableStream(
     {
       start(controller) {
-        connection.onFailure = error => controller.error(error)
+        const { signal } = controller
+        connection.onFailure = error => signal?.aborted || controller.error(error)
+        if (connection.failure) return controller.error(connection.failure.error)
+        // `abort` is called no sooner than the write that waits is over: it may wait for ever.
+        signal?.addEventListener('abort', () => connection.destroy(givenUp(signal.reason)))
       },
       write: chunk => connection.outgoing.write(bytesOf(chunk)),
       close: () => connection.end(),

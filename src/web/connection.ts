@@ -6,7 +6,7 @@ import { ChannelError } from '../errors.js'
 import { ALERT_IDLE_TIMEOUT, CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
 import { Gate, withResolvers } from './gate.js'
 import { Inbox } from './inbox.js'
-import { type ByteStreams, Link } from './link.js'
+import { type ByteStreams, CarrierFault, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
 import { Timer } from './timer.js'
 
@@ -17,13 +17,15 @@ export class Connection {
   readonly outgoing: Outgoing
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
+  /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
+  peer: Pick<Engine, 'remotePublicKey' | 'handshakeHash' | 'version'> | undefined
+  #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
   #options: ChannelOptions
   /** `leaving`: the application is done with it; the peer has a while to read the last words. */
   #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #connected = withResolvers<void>()
-  #failed = withResolvers<never>()
   #closed = withResolvers<void>()
   /** Waits until the application has read. */
   #taken = new Gate()
@@ -40,13 +42,13 @@ export class Connection {
     this.#options = options
     this.#credit = new Credit(engine, streams.pushesBack === false)
     this.#link = new Link(streams, engine)
-    this.#link.onRoom = () => this.#credit.seal()
+    this.#link.onRoom = () => this.#sealCredit()
     this.#link.onSent = () => this.#keepAlive?.refresh()
     this.#link.onWriteError = error => this.#onWriteError(error)
     this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
     // Who waits for one of them gets the error; nobody has to wait for all.
-    for (const { promise } of [this.#connected, this.#failed, this.#closed]) promise.catch(() => {})
+    for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
     this.#run()
   }
 
@@ -55,18 +57,19 @@ export class Connection {
     return this.#connected.promise
   }
 
-  /** Rejects where the channel fails. Never resolves. */
-  get failed(): Promise<never> {
-    return this.#failed.promise
-  }
-
   /** Resolves when both directions have come to their ends; rejects where the channel fails. */
   get closed(): Promise<void> {
     return this.#closed.promise
   }
 
+  /** What the channel has failed with. */
+  get failure(): { error: unknown } | undefined {
+    return this.#failure
+  }
+
   /** The handshake is over, and the application gets the channel. */
   handOver(): void {
+    if (this.#phase !== 'handshake') return
     const { idleTimeout = 0, keepAlive = 0 } = this.#options
     this.#phase = 'open'
     this.#idle = this.#timer(idleTimeout, () => this.#giveUp())
@@ -80,7 +83,7 @@ export class Connection {
     await this.outgoing.end(() => this.#peerDone)
     // The published program knows no other end than the connection's.
     if (this.engine.version === 1 && 'allowTruncation' in this.#options && this.#options.allowTruncation) {
-      this.#link.closeWritable().catch(() => {})
+      this.#link.endWritable()
     }
     this.#finishIfDone()
   }
@@ -134,7 +137,7 @@ export class Connection {
     const { engine } = this
     let chunk: Uint8Array = new Uint8Array()
     let offset = 0
-    while (this.#phase === 'handshake' || this.#phase === 'open') {
+    while (this.#isAlive) {
       const event = engine.advance()
       if (event !== 'idle') {
         this.#onEvent(event)
@@ -162,10 +165,10 @@ export class Connection {
       else this.engine.receiveEnd()
       return chunk ?? new Uint8Array()
     } catch (error) {
-      // The package's own carriers say what is wrong.
-      if (error instanceof ChannelError) throw error
-      this.#carrierError ??= error
-      if (this.#phase === 'handshake' || this.#phase === 'open') this.engine.receiveEnd(false)
+      if (error instanceof CarrierFault) throw error.fault
+      // It tells more than a write that has failed behind it.
+      this.#carrierError = error
+      if (this.#isAlive) this.engine.receiveEnd(false)
       return new Uint8Array()
     }
   }
@@ -205,6 +208,8 @@ export class Connection {
 
   #onConnected(): void {
     if (this.engine.role === 'server' && this.engine.version === 1) this.#link.hold()
+    const { remotePublicKey, handshakeHash, version } = this.engine
+    this.peer = { remotePublicKey, handshakeHash, version }
     this.#credit.begin()
     this.#flush()
     this.#connected.resolve()
@@ -212,8 +217,7 @@ export class Connection {
 
   #onData(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
     const cost = costOf(data.length, endOfMessage)
-    if (cost > 0 && this.#peerDone)
-      throw new ChannelError('PEER_AFTER_END', 'data came behind the end of the peer’s data')
+    if (cost > 0 && this.#peerDone) throw new ChannelError('PEER_AFTER_END')
     this.#credit.opened(cost)
     if (this.#discards) this.#onTaken(cost)
     else this.inbox.push(data, endOfMessage)
@@ -257,15 +261,20 @@ export class Connection {
     }
   }
 
+  /** Both directions have ended: what was sent last has to go out. */
   #finish(): void {
     this.#phase = 'over'
     this.#stopTimers()
-    const late = setTimeout(() => this.#link.drop(new ChannelError('LINK_TIMEOUT')), LINGER_MS)
+    const failed = (error?: unknown) => {
+      this.#closed.reject(cutShort(error))
+      this.#link.drop(error)
+    }
+    const late = this.#timer(LINGER_MS, failed)
     this.#link
       .close()
-      .then(this.#closed.resolve, error => this.#closed.reject(cutShort(error)))
+      .then(this.#closed.resolve, failed)
       .finally(() => {
-        clearTimeout(late)
+        late.stop()
         this.engine.close()
       })
   }
@@ -308,26 +317,23 @@ export class Connection {
   async #seeOff(): Promise<void> {
     try {
       while (await this.#link.read()) {}
-      await this.#link.close()
     } catch {}
-    this.#link.drop(undefined)
     this.#phase = 'over'
     this.#stopTimers()
     this.engine.close()
+    this.#link.end()
     this.#closed.resolve()
   }
 
   /** Tells everyone who waits. */
   #settle(failure: { error: unknown }, discard: boolean, asked = false): void {
     const { error } = failure
+    this.#failure = failure
     this.#stopTimers()
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)
     this.#connected.reject(error)
-    if (!asked) {
-      this.#failed.reject(error)
-      this.#closed.reject(error)
-    }
+    if (!asked) this.#closed.reject(error)
     this.onFailure(error)
     this.#taken.open()
   }
@@ -336,6 +342,13 @@ export class Connection {
     this.#credit.taken(bytes)
     this.#taken.open()
     if (this.#isAlive) this.#flush()
+  }
+
+  /** Where there is no room, it is sealed later; where the engine has failed, who reads it finds out. */
+  #sealCredit(): void {
+    try {
+      this.#credit.seal()
+    } catch {}
   }
 
   /** Sends what there is in the background: the carrier's failure has a listener of its own. */

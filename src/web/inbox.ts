@@ -13,7 +13,6 @@ export class Inbox {
   /** Called when an end or an error has come; what waits may lie before it. */
   onEnd: () => void = () => {}
   #entries: Entry[] = []
-  #offset = 0
   #end: 'open' | 'ended' | { error: unknown } = 'open'
   #arrived = new Gate()
   #onTaken: (bytes: number, endOfMessage: boolean) => void
@@ -32,11 +31,6 @@ export class Inbox {
 
   get ended(): boolean {
     return this.#end !== 'open'
-  }
-
-  /** Nothing waits, and nothing more will come. */
-  get drained(): boolean {
-    return this.ended && this.#entries.length === 0
   }
 
   get failure(): { error: unknown } | undefined {
@@ -95,15 +89,15 @@ export class Inbox {
   takeInto(view: Uint8Array): number {
     let filled = 0
     while (filled < view.length && this.hasBytes()) {
-      const { data } = this.#entries[0] as Entry
-      const length = Math.min(data.length - this.#offset, view.length - filled)
-      view.set(data.subarray(this.#offset, this.#offset + length), filled)
-      filled += length
-      if (this.#offset + length === data.length) this.#take()
-      else {
-        this.#offset += length
-        this.size -= length
-        this.#onTaken(length, false)
+      const entry = this.#entries[0] as Entry
+      const part = entry.data.subarray(0, view.length - filled)
+      view.set(part, filled)
+      filled += part.length
+      if (part.length === entry.data.length) {
+        this.#take()
+      } else {
+        entry.data = entry.data.subarray(part.length)
+        this.#left(part.length, false)
       }
     }
     return filled
@@ -117,14 +111,14 @@ export class Inbox {
       this.#partialSize += data.length
       if (this.#partialSize > limit) {
         throw new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
-          next: 'raise the limit of `messages(limit)`, or send smaller messages',
+          next: 'raise the limit of `messages(limit)`',
         })
       }
       if (endOfMessage) return this.#joinPartial()
     }
     if (this.#end === 'ended' && this.#partialSize > 0) {
       throw new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
-        next: 'send messages by `send()`: what is written to `writable` has no ends of messages',
+        next: 'messages are sent by `send()`, not by `writable`',
       })
     }
     return undefined
@@ -146,11 +140,13 @@ export class Inbox {
 
   #take(): Entry {
     const entry = this.#entries.shift() as Entry
-    if (this.#offset > 0) entry.data = entry.data.slice(this.#offset)
-    this.#offset = 0
-    this.size -= entry.data.length
-    this.#onTaken(entry.data.length, entry.endOfMessage)
+    this.#left(entry.data.length, entry.endOfMessage)
     return entry
+  }
+
+  #left(bytes: number, endOfMessage: boolean): void {
+    this.size -= bytes
+    this.#onTaken(bytes, endOfMessage)
   }
 }
 

@@ -3,7 +3,7 @@
 export type { ChannelOptions, ClientOptions, ConnectOptions, Peer, ServerOptions } from '../channel/options.js'
 export * from '../index.js'
 export { type BunServerWebSocket, bunWebSocket } from './bun.js'
-export type { SecureChannel } from './channel.js'
+export type { Bytes, SecureChannel } from './channel.js'
 export type { WasmSource } from './compile.js'
 export { ready } from './core.js'
 export { generateKeyPair, publicKeyOf } from './keys.js'

@@ -1,6 +1,8 @@
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/options.js'
+import { ChannelError } from '../errors.js'
+import { bytesOf } from './bytes.js'
 import { Gate } from './gate.js'
 
 /** What carries a channel: any pair of byte streams. */
@@ -12,6 +14,16 @@ export interface ByteStreams {
    * stays bounded ("Credit" in docs/protocol.md). Default true.
    */
   readonly pushesBack?: boolean
+}
+
+/** What the package’s own carriers fail with, where the peer is at fault. */
+export class CarrierFault extends Error {
+  readonly fault: ChannelError
+
+  constructor(reason: string, code: 'PEER_MALFORMED' | 'PEER_OVERRUN' = 'PEER_MALFORMED') {
+    super(reason)
+    this.fault = new ChannelError(code, reason)
+  }
 }
 
 /** The reading and writing of what carries a channel, and nothing of what the bytes mean, but version 1's pace. */
@@ -69,6 +81,12 @@ export class Link {
   async close(): Promise<void> {
     await this.flush()
     await this.#lastWrite
+    await this.end()
+  }
+
+  /** Ends both streams, behind what they were given. */
+  async end(): Promise<void> {
+    if (this.#left) return
     this.#left = true
     this.#paced?.stop()
     // The other end may have closed both by now: it has what it waited for.
@@ -76,10 +94,9 @@ export class Link {
     this.#cancel(undefined).catch(() => {})
   }
 
-  /** Ends the writable alone: for who takes that for the end of this direction. */
-  async closeWritable(): Promise<void> {
-    await this.flush()
-    await this.#writer.close()
+  /** Ends the writable alone, behind what it was given: for who takes that for the end of this direction. */
+  endWritable(): void {
+    this.#writer.close().catch(() => {})
   }
 
   /** Gives both streams up. */
@@ -126,8 +143,6 @@ export class Link {
         },
       )
     }
-    // Where there is no such thing, in browsers and Workers, version 1 is slow.
-    const soon: PacedCarrier['soon'] = Reflect.get(globalThis, 'setImmediate') ?? setTimeout
     return { write, soon }
   }
 
@@ -143,13 +158,21 @@ export class Link {
   }
 }
 
+/** Where there is no setImmediate, in browsers and Workers, version 1 is slow. Neither is a method: browsers insist on that. */
+const soon: PacedCarrier['soon'] = callback => {
+  const immediate: ((callback: () => void) => void) | undefined = Reflect.get(globalThis, 'setImmediate')
+  if (immediate) immediate(callback)
+  else setTimeout(callback)
+}
+
 /** @throws ChannelError USE_BAD_OPTION */
 export function checkStreams(streams: ByteStreams): void {
   const { readable, writable } = streams ?? {}
-  if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream of bytes')
-  if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream of bytes')
-  if (readable.locked) throw badOption('readable', 'locked', 'one that nobody reads')
-  if (writable.locked) throw badOption('writable', 'locked', 'one that nobody writes to')
+  if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream')
+  if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream')
+  for (const [name, { locked }] of Object.entries({ readable, writable })) {
+    if (locked) throw badOption(name, 'locked', 'one that nobody else uses')
+  }
 }
 
 /** Reads into one buffer over and over, where the stream is one of bytes. */
@@ -172,14 +195,6 @@ function openSource(readable: ReadableStream<Uint8Array>) {
     return done ? undefined : value
   }
   return { read, cancel: (reason: unknown) => reader.cancel(reason) }
-}
-
-/** A chunk as bytes. @throws ChannelError USE_BAD_OPTION where it is something else */
-export function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
-  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk)
-  throw badOption('chunk', chunk, 'bytes: a Uint8Array (TextEncoder makes one of text)')
 }
 
 const READ_BYTES = 65_536

@@ -130,6 +130,7 @@ export class Outgoing {
   /** Waits until the peer takes so many bytes, and says how many it takes. */
   async #room(least: number): Promise<number> {
     while (this.#credit.room < least) {
+      this.#link.flush().catch(() => {})
       this.#watchSilence()
       await this.#granted.wait()
     }

@@ -1,5 +1,5 @@
-import { ChannelError } from '../errors.js'
-import type { ByteStreams } from './link.js'
+import { Gate } from './gate.js'
+import { type ByteStreams, CarrierFault } from './link.js'
 import { ByteQueue } from './queue.js'
 
 /** What is used of a MessagePort; a Worker has it too. */
@@ -14,24 +14,43 @@ export interface PortLike {
 
 /**
  * A MessagePort as a pair of byte streams, for `secure`. The other port of its pair has to be used in the same way: what is posted are
- * Uint8Arrays, and `null` at the end.
+ * Uint8Arrays, which are transferred; back, how many bytes of them were read; and `null` at the end.
  */
 export function portStreams(port: PortLike): ByteStreams {
-  const queue = new ByteQueue(() => port.close?.())
+  const acknowledged = new Gate()
+  let unread = 0
+  const queue = new ByteQueue(
+    () => leave(),
+    bytes => port.postMessage(bytes, []),
+  )
+  const end = () => {
+    queue.end()
+    acknowledged.fail(new Error('the port was closed'))
+  }
+  const leave = () => {
+    port.postMessage(null, [])
+    port.close?.()
+    end()
+  }
   port.addEventListener('message', ({ data }: { data: unknown }) => {
-    if (data === null) queue.end()
-    else if (data instanceof Uint8Array) queue.push(data)
-    else queue.fail(new ChannelError('PEER_MALFORMED', 'the peer posted something else than bytes'))
+    if (data instanceof Uint8Array) return queue.push(data)
+    if (data === null) return end()
+    if (typeof data !== 'number') return queue.drop(new CarrierFault('the peer posted something else than bytes'))
+    unread -= data
+    acknowledged.open()
   })
-  port.addEventListener('close', () => queue.end())
+  port.addEventListener('close', end)
   port.start?.()
   const writable = new WritableStream<Uint8Array>({
-    write: chunk => port.postMessage(chunk, [chunk.buffer]),
-    close: () => port.postMessage(null, []),
-    abort() {
-      port.postMessage(null, [])
-      port.close?.()
+    async write(chunk) {
+      unread += chunk.length
+      port.postMessage(chunk, [chunk.buffer])
+      while (unread > UNREAD_BYTES) await acknowledged.wait()
     },
+    close: () => port.postMessage(null, []),
+    abort: leave,
   })
-  return { readable: queue.readable, writable, pushesBack: false }
+  return { readable: queue.readable, writable }
 }
+
+const UNREAD_BYTES = 262_144

@@ -1,5 +1,5 @@
-import { ChannelError } from '../errors.js'
 import { CREDIT_NONE } from '../wire/stream.js'
+import { CarrierFault } from './link.js'
 
 /** What tells the sender to stop and to go on, where there is such a thing. */
 export interface Brake {
@@ -15,10 +15,13 @@ export class ByteQueue {
   #size = 0
   #asked: (() => void) | undefined
   #ended = false
+  #failure: { error: unknown } | undefined
+  #onRead: (bytes: number) => void
   #brake: Brake | undefined
   #braked = false
 
-  constructor(onCancel: (reason: unknown) => void, brake?: Brake) {
+  constructor(onCancel: (reason: unknown) => void, onRead: (bytes: number) => void, brake?: Brake) {
+    this.#onRead = onRead
     this.#brake = brake
     this.readable = new ReadableStream(
       {
@@ -26,7 +29,10 @@ export class ByteQueue {
           this.#controller = controller
         },
         pull: () => this.#pull(),
-        cancel: onCancel,
+        cancel: reason => {
+          this.drop(reason)
+          onCancel(reason)
+        },
       },
       { highWaterMark: 0 },
     )
@@ -42,21 +48,32 @@ export class ByteQueue {
       this.#braked = true
       this.#brake.pause()
     } else if (!this.#brake && this.#size > CREDIT_NONE) {
-      this.fail(new ChannelError('PEER_OVERRUN', `the peer has more than ${CREDIT_NONE} bytes unread here`))
+      this.drop(new CarrierFault(`the peer has more than ${CREDIT_NONE} bytes unread here`, 'PEER_OVERRUN'))
     }
   }
 
   end(): void {
-    this.#ended = true
-    this.#asked?.()
+    this.#finish(undefined)
   }
 
-  /** What waits is lost. */
+  /** What has come before is read first. */
   fail(error: unknown): void {
+    this.#finish({ error })
+  }
+
+  /** Throws away what has come, and what still comes. */
+  drop(error: unknown): void {
+    this.#chunks = []
+    this.#size = 0
+    this.#ease()
+    this.#finish({ error })
+  }
+
+  #finish(failure: { error: unknown } | undefined): void {
     if (this.#ended) return
     this.#ended = true
-    this.#chunks = []
-    this.#controller.error(error)
+    this.#failure = failure
+    if (failure && this.#chunks.length === 0) this.#controller.error(failure.error)
     this.#asked?.()
   }
 
@@ -68,21 +85,23 @@ export class ByteQueue {
       this.#asked = undefined
     }
     const chunk = this.#chunks.shift()
-    if (!chunk) return this.#ended ? close(this.#controller) : undefined
+    if (!chunk) return this.#settle()
     this.#size -= chunk.length
-    if (this.#braked && this.#size < BRAKE_BYTES) {
-      this.#braked = false
-      this.#brake?.resume()
-    }
+    if (this.#size < BRAKE_BYTES) this.#ease()
+    this.#onRead(chunk.length)
     this.#controller.enqueue(chunk)
   }
-}
 
-/** It may have been cancelled, or have failed. */
-function close(controller: ReadableStreamDefaultController): void {
-  try {
-    controller.close()
-  } catch {}
+  #ease(): void {
+    if (!this.#braked) return
+    this.#braked = false
+    this.#brake?.resume()
+  }
+
+  #settle(): void {
+    if (this.#failure) this.#controller.error(this.#failure.error)
+    else if (this.#ended) this.#controller.close()
+  }
 }
 
 const BRAKE_BYTES = 262_144

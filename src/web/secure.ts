@@ -1,5 +1,5 @@
 import { askAuthorize } from '../channel/authorize.js'
-import { abortError, handshakeTimedOut } from '../channel/failures.js'
+import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type ConnectOptions,
   checkChannelOptions,
@@ -29,82 +29,76 @@ export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOpti
  */
 export async function secure(streams: ByteStreams, options: SecureOptions = {}): Promise<SecureChannel> {
   checkStreams(streams)
-  return await open(
-    () => Promise.resolve(streams),
-    options,
-    () => {},
-  )
+  return await open({ streams, drop: () => {} }, options)
 }
 
-/**
- * Opens a channel over streams that may have yet to connect.
- *
- * @param drop gives up what the streams come from, where they do not get so far as to be used
- */
-export async function open(
-  connect: () => Promise<ByteStreams>,
-  options: SecureOptions,
-  drop: (reason: unknown) => void,
-): Promise<SecureChannel> {
-  const timeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
-  const started = performance.now()
+/** Streams that a channel is to be opened over, and that may have yet to connect. */
+export interface Opening {
+  streams: ByteStreams
+  opened?: Promise<void>
+  /** Gives up what the streams come from, where they do not get so far as to be used. */
+  drop(reason: unknown): void
+}
+
+export async function open(from: Opening, options: SecureOptions): Promise<SecureChannel> {
+  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = options
   let engine: Engine | undefined
-  let streams: ByteStreams
+  let connection: Connection | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const onAbort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
+  const onTimeout = () =>
+    connection ? connection.fail(handshakeTimedOut(connection.engine, timeout)) : from.drop(connectTimedOut(timeout))
+  // It may be no signal at all: then the options are refused.
+  const ignoreAbort = () => signal?.removeEventListener?.('abort', onAbort)
   try {
     checkOptions(options)
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', onAbort, { once: true })
     engine = await createEngine(options)
-    streams = await connect()
-    options.signal?.throwIfAborted()
-    checkStreams(streams)
+    if (timeout > 0) timer = setTimeout(onTimeout, timeout)
+    await from.opened
+    signal?.throwIfAborted()
+    connection = new Connection(from.streams, engine, options)
+    const channel = await shakeHands(connection, options)
+    connection.closed.then(ignoreAbort, ignoreAbort)
+    return channel
   } catch (error) {
-    engine?.close()
-    drop(error)
+    ignoreAbort()
+    if (!connection) {
+      engine?.close()
+      from.drop(error)
+    }
     throw error
-  }
-  const left = timeout && Math.max(1, timeout - (performance.now() - started))
-  return await shakeHands(new Connection(streams, engine, options), options, { timeout, left })
-}
-
-/** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
-async function shakeHands(
-  connection: Connection,
-  options: SecureOptions,
-  { timeout, left }: { timeout: number; left: number },
-): Promise<SecureChannel> {
-  const { engine } = connection
-  const timer = left > 0 ? setTimeout(() => connection.fail(handshakeTimedOut(engine, timeout)), left) : undefined
-  const { signal } = options
-  const onAbort = () => connection.destroy(abortError(signal))
-  const heed = () => signal?.addEventListener('abort', onAbort, { once: true })
-  const ignore = () => signal?.removeEventListener('abort', onAbort)
-  heed()
-  connection.closed.then(ignore, ignore)
-  try {
-    await connection.connected
-    if (options.role !== 'server') return new SecureChannel(connection)
-    const answer = await authorize(connection, options)
-    return new SecureChannel(connection, answer === true ? undefined : answer)
   } finally {
     clearTimeout(timer)
   }
 }
 
-async function authorize(connection: Connection, options: ServerOptions): Promise<true | object> {
+/** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
+async function shakeHands(connection: Connection, options: SecureOptions): Promise<SecureChannel> {
+  await connection.connected
+  if (options.role !== 'server') return new SecureChannel(connection)
   const gone = new AbortController()
-  connection.failed.catch(error => gone.abort(error))
-  const answer = await Promise.race([askAuthorize(options, connection.engine, gone.signal), connection.failed])
-  gone.signal.throwIfAborted()
-  if (!(answer instanceof ChannelError)) return answer
-  connection.refuse(ALERT_NOT_AUTHORIZED, answer)
-  throw answer
+  connection.closed.catch(error => gone.abort(error))
+  const asking = askAuthorize(options, connection.engine, gone.signal)
+  // It does not close before it is handed over: it fails.
+  const answer = await Promise.race([asking, connection.closed]).catch(error => {
+    throw connection.failure ? connection.failure.error : error
+  })
+  if (connection.failure) throw connection.failure.error
+  if (answer instanceof ChannelError) {
+    connection.refuse(ALERT_NOT_AUTHORIZED, answer)
+    throw answer
+  }
+  return new SecureChannel(connection, answer === true ? undefined : (answer as object))
 }
 
 function checkOptions(options: SecureOptions): void {
   checkChannelOptions(options)
   const { role } = options
-  if (role !== undefined && role !== 'client' && role !== 'server')
+  if (role !== undefined && role !== 'client' && role !== 'server') {
     throw badOption('role', role, "'client' or 'server'")
+  }
   if (role === 'server' && options.authorize !== undefined && typeof options.authorize !== 'function') {
     throw badOption('authorize', options.authorize, 'a function')
   }

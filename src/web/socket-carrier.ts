@@ -1,7 +1,8 @@
 import { ChannelError } from '../errors.js'
 import { withResolvers } from './gate.js'
-import type { ByteStreams } from './link.js'
-import { ByteQueue } from './queue.js'
+import { type ByteStreams, CarrierFault } from './link.js'
+import { type Brake, ByteQueue } from './queue.js'
+import type { Opening } from './secure.js'
 
 /** What is used of a WebSocket: the browser’s, Deno’s, Workers’, Bun’s and that of the package `ws` have it. */
 export interface WebSocketLike {
@@ -20,10 +21,8 @@ export interface WebSocketLike {
 }
 
 /** A WebSocket as a pair of byte streams. Its messages’ limits mean nothing. */
-export class SocketCarrier implements ByteStreams {
-  readonly readable: ReadableStream<Uint8Array>
-  readonly writable: WritableStream<Uint8Array>
-  readonly pushesBack = false
+export class SocketCarrier implements Opening {
+  readonly streams: ByteStreams
   #socket: WebSocketLike
   #queue: ByteQueue
   #opened = withResolvers<void>()
@@ -33,13 +32,17 @@ export class SocketCarrier implements ByteStreams {
 
   constructor(socket: WebSocketLike) {
     this.#socket = socket
-    this.#queue = new ByteQueue(reason => this.drop(reason), brakeOf(socket))
-    this.readable = this.#queue.readable
-    this.writable = new WritableStream({
+    this.#queue = new ByteQueue(
+      reason => this.drop(reason),
+      () => {},
+      typeof socket.pause === 'function' && typeof socket.resume === 'function' ? (socket as Brake) : undefined,
+    )
+    const writable = new WritableStream<Uint8Array>({
       write: chunk => this.#send(chunk as Uint8Array<ArrayBuffer>),
       close: () => this.#close(),
       abort: reason => this.drop(reason),
     })
+    this.streams = { readable: this.#queue.readable, writable, pushesBack: false }
     this.#opened.promise.catch(() => {})
     if (socket.binaryType === undefined || socket.binaryType === 'blob') socket.binaryType = 'arraybuffer'
     socket.addEventListener('open', () => this.#opened.resolve())
@@ -58,15 +61,14 @@ export class SocketCarrier implements ByteStreams {
 
   drop(reason: unknown): void {
     this.#opened.reject(reason)
-    this.#queue.fail(reason)
+    this.#queue.drop(reason)
     this.#leave(CLOSE_FAILED)
   }
 
   #onMessage(data: unknown): void {
     if (data instanceof ArrayBuffer) return this.#queue.push(new Uint8Array(data))
     if (data instanceof Uint8Array) return this.#queue.push(data)
-    const what = typeof data === 'string' ? 'a text message' : 'a message that is not bytes'
-    this.drop(new ChannelError('PEER_MALFORMED', `the peer sent ${what} over the WebSocket`))
+    this.drop(new CarrierFault(`the peer sent ${typeof data === 'string' ? 'text' : 'no bytes'} over the WebSocket`))
   }
 
   #onError({ error, message }: { error?: unknown; message?: string }): void {
@@ -115,11 +117,6 @@ function accept(socket: WebSocketLike): void {
   try {
     socket.accept?.()
   } catch {}
-}
-
-function brakeOf(socket: WebSocketLike) {
-  if (typeof socket.pause !== 'function' || typeof socket.resume !== 'function') return undefined
-  return { pause: () => socket.pause?.(), resume: () => socket.resume?.() }
 }
 
 const OPEN = 1

@@ -1,4 +1,4 @@
-/** A timer that keeps no process alive, and can be put off as often as one likes: that costs no new timer. */
+/** A timer that can be put off as often as one likes: that costs no new timer. What carries the channel keeps a process alive as well. */
 export class Timer {
   #time: number
   #run: () => void
@@ -26,7 +26,6 @@ export class Timer {
 
   #start(left: number): void {
     this.#handle = setTimeout(() => this.#fire(), left)
-    idle(this.#handle)
   }
 
   #fire(): void {
@@ -37,11 +36,4 @@ export class Timer {
     this.#start(this.#time)
     this.#run()
   }
-}
-
-/** Where a timer would keep the process alive, this one does not. */
-function idle(handle: unknown): void {
-  const { Deno } = globalThis as { Deno?: { unrefTimer?(id: unknown): void } }
-  if (typeof handle === 'number') Deno?.unrefTimer?.(handle)
-  else (handle as { unref?(): void }).unref?.()
 }

@@ -1,5 +1,4 @@
-import { abortError, connectTimedOut } from '../channel/failures.js'
-import { type ConnectOptions, HANDSHAKE_TIMEOUT_MS, type ServerOptions } from '../channel/options.js'
+import type { ConnectOptions, ServerOptions } from '../channel/options.js'
 import { badOption } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
 import type { SecureChannel } from './channel.js'
@@ -32,42 +31,20 @@ export async function acceptWebSocket(socket: WebSocketLike, options: ServerOpti
 
 /** Listens at once: what comes while channel.wasm is loaded is not lost. */
 function overSocket(socket: WebSocketLike, options: SecureOptions): Promise<SecureChannel> {
-  const carrier = new SocketCarrier(socket)
-  return open(
-    () => connected(carrier, options),
-    options,
-    reason => carrier.drop(reason),
-  )
-}
-
-async function connected(carrier: SocketCarrier, options: SecureOptions): Promise<SocketCarrier> {
-  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = options
-  const onAbort = () => carrier.drop(abortError(signal))
-  const timer = timeout > 0 ? setTimeout(() => carrier.drop(connectTimedOut(timeout)), timeout) : undefined
-  signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    await carrier.opened
-    return carrier
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', onAbort)
-  }
+  return open(new SocketCarrier(socket), options)
 }
 
 function openSocket(url: string | URL): WebSocketLike {
   const { WebSocket: Socket } = globalThis as { WebSocket?: typeof WebSocket }
   if (!Socket) {
     throw new ChannelError('USE_BAD_OPTION', 'this runtime has no WebSocket', {
-      next: 'hand in an open one, such as `new WebSocket(url)` of the package ws',
+      next: 'hand one in, such as `new WebSocket(url)` of the package ws',
     })
   }
   try {
     return new Socket(url) as WebSocketLike
   } catch (cause) {
-    throw new ChannelError('USE_BAD_OPTION', `no WebSocket can be opened to ${JSON.stringify(String(url))}`, {
-      next: 'give a URL that starts with wss:// or ws://',
-      cause,
-    })
+    throw Object.assign(badOption('url', String(url), 'one that starts with wss:// or ws://'), { cause })
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Core } from '../../src/core/core.js'
+import type { HostRecords } from '../../src/core/records.js'
 import {
   SETUP_CONTEXT,
   SETUP_MIDDLEBOX_KEY,
@@ -61,37 +62,39 @@ export class AbiChannel {
 
   /** Seals one record; `block` is what its length on the wire is padded to a multiple of. */
   seal(type: number, data: Uint8Array, block = 0): Uint8Array {
-    const { exports, records } = this.core
-    const native = this.#shape(block)
+    const { exports } = this.core
+    const records = this.#shape(block)
     let status = 0
-    const held = records.sealing([data], () => {
-      if (native) status = exports.sealFromHost(this.pointer, data.length, type)
-    })
-    if (!native) {
-      this.core.bytes.set(data, exports.writePointer(this.pointer, data.length))
-      status = exports.seal(this.pointer, data.length, type)
+    if (records) {
+      const held = records.sealing([data], () => {
+        status = exports.sealFromHost(this.pointer, data.length, type)
+      })
+      if (status < 0) throw new Error(`seal: status ${status}`)
+      return Buffer.concat(held)
     }
+    this.core.bytes.set(data, exports.writePointer(this.pointer, data.length))
+    status = exports.seal(this.pointer, data.length, type)
     if (status < 0) throw new Error(`seal: status ${status}`)
-    return native ? Buffer.concat(held) : this.take()
+    return this.take()
   }
 
   /** Reads until there is an event, and takes its data. */
   read(): { event: number; data: Uint8Array } {
-    const { exports, records } = this.core
-    this.#shape(0)
+    const { exports } = this.core
+    const records = this.#shape(0)
     const event = exports.read(this.pointer)
     const pointer = exports.dataPointer(this.pointer)
     const length = exports.dataLength(this.pointer)
-    const data = length > 0 && pointer === 0 ? records.takeData() : this.core.copy(pointer, length)
+    const data = records && length > 0 && pointer === 0 ? records.takeData() : this.core.copy(pointer, length)
     exports.consume(this.pointer, length)
     return { event, data }
   }
 
-  /** Whether the host's cipher is used: in version 2, for every record, where the core has one. */
-  #shape(block: number): boolean {
-    const { exports, records } = this.core
-    const native = records.cipher !== undefined && exports.version(this.pointer) === 2
-    exports.shapeRecords(this.pointer, 0, block, 0, native ? 1 : 0)
-    return native
+  /** The host's records, where its cipher is used: in version 2, for every record, where the core has one. */
+  #shape(block: number): HostRecords | undefined {
+    const { exports } = this.core
+    const records = exports.version(this.pointer) === 2 ? this.core.records : undefined
+    exports.shapeRecords(this.pointer, 0, block, 0, records ? 1 : 0)
+    return records
   }
 }

@@ -4,16 +4,20 @@
 import { openSync, readFileSync } from 'node:fs'
 import { ReadStream, WriteStream } from 'node:tty'
 import { Failure } from '../frame/failure.js'
+import { readPrivate } from './private-file.js'
 
 /** The first line of a file, or of a descriptor `fd:N`. */
 export function readPassphrase(source: string): string {
-  let text: string
-  try {
-    text = readFileSync(/^fd:\d{1,4}$/.test(source) ? Number(source.slice(3)) : source, 'utf8')
-  } catch (error) {
-    throw new Failure(`the passphrase cannot be read from ${source}: ${(error as Error).message}`)
-  }
+  const text = /^fd:\d{1,4}$/.test(source) ? readDescriptor(Number(source.slice(3))) : readPrivate(source)
   return checkPassphrase(text.split(/\r?\n/, 1)[0] ?? '')
+}
+
+function readDescriptor(descriptor: number): string {
+  try {
+    return readFileSync(descriptor, 'utf8')
+  } catch (error) {
+    throw new Failure(`the passphrase cannot be read from descriptor ${descriptor}: ${(error as Error).message}`)
+  }
 }
 
 /** Asks at the terminal, whatever standard input is. `twice`: for a new one, which a slip would make useless. */

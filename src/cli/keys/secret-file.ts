@@ -1,9 +1,10 @@
 // Files with one secret key: docs/key-files.md.
 
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import type { KeyPair } from '../../node/index.js'
 import { decodeSecretKey, encodePublicKey, encodeSecretKey, publicKeyOf } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
+import { readPrivate } from './private-file.js'
 import { isSealed, readSealed, seal, unseal } from './sealed.js'
 
 /** The text of a secret key file; with a passphrase, it needs that to be read. */
@@ -41,7 +42,7 @@ export function createSecretFile(path: string, text: string): void {
  * @throws Failure where others than its owner can read the file, and where it is wrong
  */
 export async function readSecretFile(path: string, passphrase: () => string | Promise<string>): Promise<KeyPair> {
-  const { line, number } = keyLine(readPrivate(path), path)
+  const { line, number } = keyLine(readPrivate(path, 'nopki keygen -o FILE makes a secret key'), path)
   const where = `${path}:${number}`
   const secretKey = isSealed(line)
     ? await unseal(readSealed(line, where), await passphrase(), where)
@@ -65,33 +66,3 @@ function decode(line: string, where: string): Uint8Array {
     throw Failure.at(where, error)
   }
 }
-
-/** By its descriptor, so that what is looked at is what is read. */
-function readPrivate(path: string): string {
-  let descriptor: number
-  try {
-    descriptor = openSync(path, 'r')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new Failure(`there is no file ${path}`, 'nopki keygen -o FILE makes a secret key')
-    throw new Failure(`${path} cannot be opened: ${message}`)
-  }
-  try {
-    const status = fstatSync(descriptor)
-    if (status.isDirectory()) throw new Failure(`${path} is a directory`, 'give the file with the secret key')
-    if (status.isFile() && process.platform !== 'win32' && (status.mode & OTHERS) !== 0) {
-      throw new Failure(
-        `others than its owner may read ${path} (mode ${(status.mode & 0o777).toString(8).padStart(4, '0')})`,
-        `chmod 600 ${path}; if someone has read it, make a new key`,
-      )
-    }
-    if (status.size > LARGEST) throw new Failure(`${path} is too large to be a secret key`)
-    return readFileSync(descriptor, 'utf8')
-  } finally {
-    closeSync(descriptor)
-  }
-}
-
-// All of the group's and the others' bits.
-const OTHERS = 0o077
-const LARGEST = 64 * 1024

@@ -10,6 +10,7 @@ import { type AccessEntry, AccessLog } from './access-log.js'
 import { listenAt, listeningText } from './listener.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import type { Ending } from './splice.js'
+import { Throttle } from './throttle.js'
 
 /** A connection that is open, or on its way to be. */
 export interface Live {
@@ -38,6 +39,7 @@ export class Service {
   #drainTimeout: number
   #closed = false
   #whenOver = withResolver()
+  #throttle = new Throttle()
 
   private constructor(drainTimeout: number) {
     this.#drainTimeout = drainTimeout
@@ -58,6 +60,8 @@ export class Service {
   /** Listens, for as long as the service takes connections. @returns where */
   async listen(server: net.Server, place: ListenPlace): Promise<string> {
     await listenAt(server, place)
+    // Such as too many open files: connections that are open go on.
+    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${error.message}`))
     this.#servers.push(server)
     return listeningText(server)
   }

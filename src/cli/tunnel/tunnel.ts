@@ -4,8 +4,9 @@ import type { Live } from './service.js'
 import { type Ending, reasonOf, type Splice } from './splice.js'
 
 export interface TunnelOptions {
-  /** The end that is there already. */
+  /** The end that is there already, and which of the two it is. */
   near: Duplex
+  side: 'channel' | 'plain'
   /** Connects to the other side, and joins the two. */
   join(signal: AbortSignal): Promise<Splice>
   /** Ends the near end, where it was not joined; tells it so by an alert where it is a channel. */
@@ -56,12 +57,15 @@ export class Tunnel implements Live {
   }
 
   async #join(): Promise<Ending> {
-    const { near, join, abandon } = this.#options
+    const { near, side, join, abandon } = this.#options
     const whenClosed = new Promise<void>(resolve => near.once('close', resolve))
     const onError = (error: Error) => {
-      this.#ending ??= { how: 'backend', detail: `the near end went first: ${reasonOf(error)}` }
+      this.#ending ??= { how: side, detail: reasonOf(error) }
     }
-    const onClose = () => this.#gone.abort(new Error('the near end closed'))
+    const onClose = () => {
+      this.#ending ??= { how: side, detail: 'it closed before the other side was reached' }
+      this.#gone.abort(new Error('nobody is waiting any more'))
+    }
     near.once('error', onError)
     near.once('close', onClose)
     try {

@@ -1,0 +1,29 @@
+import { acceptWebSocket, connectWebSocket, generateKeyPair, ready } from 'nopki'
+import { type Command, type Platform, run } from '../../suite/main.js'
+import { channelEnd, streams, webSockets } from '../../suite/web.js'
+
+const platform: Platform = {
+  name: 'chromium',
+  generateKeyPair: () => ready().then(generateKeyPair),
+  carriers: relay => ({ 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
+  connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
+  async serve(options, relay, onEnd) {
+    const wait = async (): Promise<void> => {
+      const socket = new WebSocket(`${relay}/chromium/serve`)
+      const channel = acceptWebSocket(socket, { ...options, handshakeTimeout: 0 })
+      await channel.then(
+        it => onEnd(channelEnd(it)),
+        () => {},
+      )
+      return wait()
+    }
+    wait()
+    return { webSocket: `${relay}/chromium/to` }
+  },
+}
+
+Object.assign(globalThis, {
+  command: (command: Command) => run(platform, command, line => report(JSON.stringify(line))),
+})
+
+declare function report(line: string): void

@@ -1,0 +1,97 @@
+// What processes hold in memory while a fast writer floods a slow reader. Linux counts it: /proc/PID/status.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import type { Flooded } from '../suite/flood.js'
+import type { Command, Identity, Listening, Part } from '../suite/main.js'
+import type { Runtime, RuntimeName } from './binaries.js'
+import { type Runner, report, start } from './launch.js'
+import { hexKeys } from './matrix.js'
+import { startRelay } from './relay.js'
+
+export const CAN_MEASURE = existsSync('/proc/self/clear_refs')
+
+export const FLOODS = [
+  { other: 'workerd', offers: 'node' },
+  { other: 'workerd', offers: 'workerd' },
+  { other: 'chromium', offers: 'node' },
+  { other: 'chromium', offers: 'chromium' },
+] as const
+
+/** MiB of resident memory, for each process. */
+export type Memory = Record<string, number>
+
+export interface Flood {
+  /** What both ends say of the flood. */
+  writer: Flooded
+  reader: Flooded
+  /** The peak of a first, smaller flood above what was there when nothing had been sent: code, and garbage not yet collected. */
+  first: Memory
+  /** The peak of the flood above what was there when it began. */
+  grown: Memory
+}
+
+/** Over one WebSocket each, Node, which serves, and another runtime: the one that offers is fast, the other slow. */
+export async function flood(node: Runtime, other: Runtime, offers: RuntimeName, folder: string): Promise<Flood> {
+  const relay = await startRelay()
+  const [server, client] = [await start(node, folder), await start(other, folder)]
+  const partsOf = (name: RuntimeName): Part[] =>
+    [FIRST_MIB, FLOOD_MIB].map(mib => (name === offers ? { name: 'offer', mib } : { name: 'sip' }))
+  try {
+    const keys = hexKeys()
+    const lines = linesOf(server, { do: 'serve', relay: relay.url, keys, parts: partsOf('node') })
+    const { webSocket } = await lines.next<Listening>()
+    await report<Identity>(client, { do: 'identify' })
+    const target = { server: 'node', serverKey: keys.publicKey, version: 2, webSocket } as const
+    const processes = { ...(await server.processes()), ...(await client.processes()) }
+    const once = async (part: Part | undefined) => {
+      const grown = watchMemory(processes)
+      const [theirs] = await report<Flooded>(client, { do: 'flood', target, part: part as Part })
+      return { grown: grown(), ours: await lines.next<Flooded>(), theirs: theirs as Flooded }
+    }
+    const [small, large] = partsOf(other.name)
+    const { grown: first } = await once(small)
+    const { grown, ours, theirs } = await once(large)
+    const [writer, reader] = offers === 'node' ? [ours, theirs] : [theirs, ours]
+    return { writer, reader, first, grown }
+  } finally {
+    await Promise.all([server.close(), client.close()])
+    relay.close()
+  }
+}
+
+/** What a server reports, line by line. */
+function linesOf(server: Runner, command: Command): { next<T>(): Promise<T> } {
+  const lines: object[] = []
+  let waiting: ((line: object) => void) | undefined
+  server.run(command, line => {
+    if (waiting) waiting(line)
+    else lines.push(line)
+    waiting = undefined
+  })
+  return {
+    next: <T>() =>
+      new Promise<T>(resolve => {
+        const line = lines.shift()
+        if (line) resolve(line as T)
+        else waiting = resolve as (line: object) => void
+      }),
+  }
+}
+
+/** Returns a function that says how far each process went above what it holds now. */
+function watchMemory(processes: Memory): () => Memory {
+  const before = Object.entries(processes).map(([name, pid]) => {
+    // From here on the kernel keeps a new peak.
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+    return { name, pid, start: residentMib(pid, 'VmRSS') }
+  })
+  return () => Object.fromEntries(before.map(({ name, pid, start }) => [name, residentMib(pid, 'VmHWM') - start]))
+}
+
+function residentMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))?.[1]) / 1024
+}
+
+export const FLOOD_MIB = 256
+const FIRST_MIB = 48

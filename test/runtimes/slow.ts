@@ -1,0 +1,31 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { findRuntime, type RuntimeName } from './binaries.js'
+import { CAN_MEASURE, FLOOD_MIB, FLOODS, flood } from './memory.js'
+import { suiteProject } from './scratch.js'
+import { skipped } from './skip.js'
+
+/** Tests what a fast writer over a WebSocket can make a slow reader hold, and itself: between Node and another runtime. */
+export function testSlowReader(other: RuntimeName): void {
+  const [node, runtime] = [findRuntime('node'), findRuntime(other)]
+  for (const { offers } of FLOODS.filter(it => it.other === other)) {
+    const reader = offers === 'node' ? other : 'node'
+    const name = `${FLOOD_MIB} MiB offered by ${offers} to a slow ${reader}`
+    if (typeof runtime === 'string' || typeof node === 'string') skipped(name, String(runtime))
+    else if (!CAN_MEASURE) skipped(name, 'memory is measured on Linux')
+    else {
+      test(name, async () => {
+        const done = await flood(node, runtime, offers, await suiteProject())
+        assert.is(done.writer.bytes, FLOOD_MIB << 20)
+        assert.is(done.reader.bytes, FLOOD_MIB << 20)
+        for (const [process, mib] of Object.entries(done.grown)) {
+          console.log(`  ${process}: ${mib.toFixed(1)} MiB (first ${(done.first[process] ?? 0).toFixed(1)})`)
+          assert.ok(mib < MOST_MIB, `${process} grew by ${mib} MiB`)
+        }
+      })
+    }
+  }
+  test.run()
+}
+
+const MOST_MIB = 64

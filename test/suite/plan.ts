@@ -1,0 +1,32 @@
+// Which cases run in which runtime, and over what: known to the runners, and to who reads their reports.
+
+import { CASES, type Case } from './cases.js'
+
+/** How two ends meet within a runtime, the way that its users would mostly take first: bulk data goes over that. */
+export const CARRIERS: Readonly<Record<string, readonly string[]>> = {
+  node: ['TCP', 'WebSocket', 'Web Streams'],
+  deno: ['TCP', 'WebSocket', 'Web Streams', 'Deno.Conn'],
+  bun: ['TCP', 'WebSocket', 'Web Streams'],
+  workerd: ['WebSocket', 'Web Streams'],
+  chromium: ['WebSocket', 'Web Streams'],
+}
+
+export interface Planned {
+  /** Unique within a runtime. */
+  name: string
+  carrier: string
+  it: Case
+}
+
+export function planFor(runtime: string): Planned[] {
+  const [first, ...others] = CARRIERS[runtime] ?? []
+  return [first, ...others]
+    .filter(it => it !== undefined)
+    .flatMap(carrier =>
+      CASES.filter(it => !(it.messages && carrier === 'TCP') && !(it.bulk && carrier !== first)).map(it => ({
+        name: `${carrier}: ${it.name}`,
+        carrier,
+        it,
+      })),
+    )
+}
