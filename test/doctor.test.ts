@@ -142,7 +142,7 @@ check('another key, and another protocol', async () => {
   )
   const http = await plainServer(socket => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n\x1b[31m'))
   const other = await doctor(addressOf(http))
-  assert.is(failure(other), 'challenge: the server’s first four bytes are no version of this protocol')
+  assert.is(failure(other), 'challenge: the first bytes are no version of this protocol')
   assert.match(other.err, /begins with “HTTP\/1\.1 400 Bad Request····/)
   const closing = await plainServer(socket => socket.once('data', () => socket.destroy()))
   assert.match(failure(await doctor(addressOf(closing))), /^challenge: the connection closed /)

@@ -78,9 +78,12 @@ export class StandardStreams implements Live {
   }
 }
 
-/** Whoever reads our output learns that nothing more comes, though we go on sending. */
+/**
+ * Whoever reads our output learns that nothing more comes, though we go on sending. Not by `end()`: where it is a socket, that would
+ * end it for all who have it too, such as the shell that we run in.
+ */
 function closeStandardOutput(): void {
-  process.stdout.end(() => {
+  process.stdout.write('', () => {
     try {
       closeSync(process.stdout.fd)
     } catch {
