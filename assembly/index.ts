@@ -4,16 +4,20 @@
 import { EVENT_NONE, PHASE_OPEN, PHASE_PEER_PROVED, ROLE_CLIENT } from "../src/wire/abi"
 import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
 import { STATUS_NO_MEMORY, STATUS_PHASE, STATUS_TOO_LONG } from "../src/wire/status"
+import { CIPHER_BYTES, Cipher, openRecord as openWhole } from "./cipher"
 import { Channel, allocateChannel, closeChannel as close, fail, startStream } from "./channel"
 import { beginHandshake, receivedMessage } from "./handshake/drive"
+import { openHello as readHello, rejectHello as refuseHello } from "./handshake/route"
 import { random } from "./host"
 import { Arena, allocate as take, createArena as create, release as give, wipeStack } from "./memory"
 import { consume as consumeData, dataPointer as dataWindow, read as readStream, readerReceived, readerRoom, readerWindow } from "./reader"
+import { newOpener } from "./opener"
 import { crypto_generichash, crypto_scalarmult_base } from "./sodium"
 import {
   roomWhenEmpty as roomOf, seal as sealRecord, sealFromHost as sealHeld, sendLength as sendable, sendPointer as sendWindow, sent as acknowledge, writerRoom,
   writerWindow
 } from "./writer"
+import { Record } from "./wire/record"
 
 /** What all channels of this instance share; created once. */
 export function createArena(): usize {
@@ -245,6 +249,36 @@ export function shapeRecords(channel: usize, limit: u32, block: u32, rekeyAfter:
   if (limit) writer.limit = limit
   if (rekeyAfter) writer.rekeyAfter = rekeyAfter
   writer.block = block
+}
+
+/**
+ * Middlebox: opens the hello that `length` received bytes begin with, by the secret key [32]; `expected` [32] is then the key that it
+ * names. Returns its version, or EVENT_NONE where it has not come whole.
+ */
+export function openHello(arena: usize, secretKey: usize, hello: usize, length: u32, expected: usize): i32 {
+  return readHello(changetype<Arena>(arena), secretKey, hello, length, expected)
+}
+
+/** Middlebox: the reject [76] that answers a version 2 hello which `openHello` has opened. */
+export function rejectHello(arena: usize, secretKey: usize, hello: usize, code: u32, reject: usize): i32 {
+  return refuseHello(changetype<Arena>(arena), secretKey, hello, code, reject)
+}
+
+/**
+ * Key log: a cipher that opens one direction's records, from its key [32]; in version 1 from its stream header [24] too. 0: no memory.
+ */
+export function createOpener(arena: usize, version: u32, key: usize, header: usize): usize {
+  return changetype<usize>(newOpener(changetype<Arena>(arena), version, key, header))
+}
+
+/** Opens a whole record in place, and returns its flags. */
+export function openRecord(opener: usize, record: usize): i32 {
+  return openWhole(changetype<Cipher>(opener), changetype<Record>(record))
+}
+
+/** Wipes and frees what `createOpener` gave. */
+export function closeOpener(arena: usize, opener: usize): void {
+  release(arena, opener, CIPHER_BYTES)
 }
 
 // libsodium's own imports. It asserts and aborts only on misuse, which is a bug of ours: a trap.

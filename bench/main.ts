@@ -1,89 +1,132 @@
-// npm run bench: the channel beside what it is made of, measured in one run. The measures take turns, so that drift hits all alike,
-// and each round's ratios are taken within the round; medians.
+// npm run bench: the channel beside its rivals, measured in one run. docs/performance.md says what is measured, and how.
 
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { bulkChannel, bulkTcp } from './bulk.js'
-import { sealAlone } from './seal.js'
+import { loadContestant, NAMES } from './contestants/list.js'
+import { installRivals } from './install.js'
+import { MEASURES } from './measures/list.js'
+import type { Context } from './measures/measure.js'
+import { RESULTS, writePage } from './report/page.js'
+import { printable } from './report/tables.js'
+import { emptyResults, merge, readResults, writeResults } from './results.js'
+import { SCALES, type Scale } from './scale.js'
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '11' },
-    megabytes: { type: 'string', default: '300' },
-    json: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
-if (values.help) {
-  console.log('usage: npm run bench -- [--rounds 11] [--megabytes 300] [--json]')
-  process.exit(0)
-}
-const rounds = Number(values.rounds)
-const bytes = Number(values.megabytes) * 1e6
-if (!(rounds >= 1 && bytes >= 1e6)) {
-  console.error('error: --rounds and --megabytes are at least 1')
-  process.exit(2)
-}
-const RECORD = 16 * 1024
-const WRITE = 64 * 1024
+const HELP = `usage: npm run bench -- [options]
 
-const tcp = await startReceiver('tcp')
-const channel = await startReceiver('channel')
-const measures: Record<string, () => Promise<number>> = {
-  'libsodium wasm, sealing alone, 16 KiB': () => sealAlone(RECORD, bytes),
-  'channel on wasm, two processes, 64 KiB writes': () => bulkChannel(channel.port, bytes, WRITE),
-  'raw TCP, two processes, 64 KiB writes': () => bulkTcp(tcp.port, bytes, WRITE),
-}
-const names = Object.keys(measures)
-const results: number[][] = []
-for (let round = 0; round < rounds; round++) {
-  const row: number[] = []
-  for (const measure of Object.values(measures)) row.push(await measure())
-  results.push(row)
-}
-for (const { stop } of [tcp, channel]) await stop()
-report()
+Measures the channel and its rivals, and prints tables. What the rivals stand on is installed first, into build/bench/contestants.
 
-function report(): void {
-  const rows = names.map((name, at) => {
-    const rates = results.map(row => row[at] ?? 0)
-    const ratios = results.map(row => (row[at] ?? 0) / (row[0] ?? 1))
-    return {
-      name,
-      megabytesPerSecond: median(rates),
-      low: Math.min(...rates),
-      high: Math.max(...rates),
-      ratio: median(ratios),
+  --only NAME        one measure, or one case of it: ${MEASURES.map(it => it.name).join(', ')};
+                     or for example bulk/64KiB. May be given again
+  --contestant NAME  this one alone; may be given again: ${NAMES.join('; ')}
+  --rounds N         how often each timed case is run (default 5)
+  --quick            less of everything: a look, in under two minutes
+  --smallest         a few kilobytes of everything, and nothing installed: shows that it runs, and no more
+  --json FILE        writes the results; cases that FILE has of other runs stay
+  --write            the same with bench/results.json, then writes docs/performance.md and its pictures from it
+  --page             writes these without measuring
+  --install          installs what the rivals stand on, and no more
+  --help
+
+examples:
+  npm run bench -- --quick
+  npm run bench -- --only bulk/64KiB --contestant 'nopki, native' --contestant 'TLS, AES-256-GCM'
+  npm run bench -- --write       all of it, in about 12 minutes; nothing else should be running`
+
+const values = readArguments()
+const only = values.only ?? []
+const scale = scaleOf(values)
+
+if (values.help) console.log(HELP)
+else if (values.install) installRivals()
+else if (values.page)
+  writePage(readResults(RESULTS) ?? fail('there is no bench/results.json', 'measure with --write first'))
+else await measure()
+
+async function measure(): Promise<void> {
+  if (scale.name !== 'smallest') install()
+  const context = await contextOf(values.contestant ?? NAMES)
+  for (const it of MEASURES) {
+    const cases = it.cases(scale).filter(({ name }) => isWanted(it.name, name))
+    if (cases.length > 0) await it.run(context, cases)
+  }
+  console.log(printable(context.results))
+  const file = values.json ?? (values.write ? RESULTS : undefined)
+  if (!file) return
+  const results = merge(readResults(file), context.results)
+  writeResults(file, results)
+  if (values.write) writePage(results)
+}
+
+function install(): void {
+  try {
+    installRivals()
+  } catch (error) {
+    console.error(`${(error as Error).message}: measuring without them`)
+  }
+}
+
+/** Who can take part, with fresh keys; who cannot is in the results, with the reason. */
+async function contextOf(names: string[]): Promise<Context> {
+  const results = emptyResults()
+  const context: Context = { scale, contestants: new Map(), results, say: text => console.error(text) }
+  for (const name of names) {
+    try {
+      const contestant = await loadContestant(name)
+      context.contestants.set(name, { contestant, keys: await contestant.makeKeys() })
+      if (contestant.describe) results.notes[name] = await contestant.describe()
+    } catch (error) {
+      results.leftOut[name] = (error as Error).message.split('\n')[0]!
+      context.say(`${name} left out: ${results.leftOut[name]}`)
     }
-  })
-  if (values.json) {
-    console.log(JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, rounds, bytes, rows }, null, 2))
-    return
   }
-  console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${rounds} rounds of ${bytes / 1e6} MB`)
-  console.log('MB/s, median (lowest to highest); the median of each round’s ratio to sealing alone\n')
-  for (const { name, megabytesPerSecond, low, high, ratio } of rows) {
-    const spread = `(${low.toFixed(0)} to ${high.toFixed(0)})`
-    console.log(
-      `${name.padEnd(48)} ${megabytesPerSecond.toFixed(0).padStart(6)} ${spread.padEnd(16)} ${ratio.toFixed(2)}`,
-    )
+  return context
+}
+
+function isWanted(measure: string, at: string): boolean {
+  return only.length === 0 || only.includes(measure) || only.includes(`${measure}/${at}`)
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: 'string', multiple: true },
+        contestant: { type: 'string', multiple: true },
+        rounds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        smallest: { type: 'boolean', default: false },
+        json: { type: 'string' },
+        write: { type: 'boolean', default: false },
+        page: { type: 'boolean', default: false },
+        install: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return fail((error as Error).message.split('. ')[0]!)
   }
 }
 
-/** A receiver in a process of its own, which stays for all rounds. */
-async function startReceiver(kind: string): Promise<{ port: number; stop(): Promise<void> }> {
-  const receiver = fork(new URL('receiver.js', import.meta.url), [kind])
-  const [port] = (await once(receiver, 'message')) as [number]
-  const stop = async () => {
-    receiver.kill()
-    await once(receiver, 'exit')
+function scaleOf({ rounds, quick, smallest, write, json, contestant = [] }: typeof values): Scale {
+  if (quick && smallest) fail('--quick and --smallest are given together')
+  if (write && (quick || smallest)) fail('the page is not written from a short run', 'leave --write out')
+  if (write && json) fail('--write and --json are given together', '--write keeps its results in bench/results.json')
+  if (write && contestant.length > 0) fail('--write with --contestant', 'the page compares contestants within one run')
+  const chosen = quick ? SCALES.quick : smallest ? SCALES.smallest : SCALES.full
+  for (const name of contestant) if (!NAMES.includes(name)) fail(`there is no contestant ${name}`, NAMES.join('; '))
+  for (const wanted of only) {
+    const [name, ...at] = wanted.split('/')
+    const cases = MEASURES.find(it => it.name === name)?.cases(chosen)
+    if (!cases) fail(`there is no measure ${name}`, `there are ${MEASURES.map(it => it.name).join(', ')}`)
+    if (at.length > 0 && !cases.some(it => it.name === at.join('/'))) {
+      fail(`${name} has no case ${at.join('/')}`, `it has ${cases.map(it => it.name).join(', ')}`)
+    }
   }
-  return { port, stop }
+  if (rounds === undefined) return chosen
+  if (!/^[1-9]\d{0,3}$/.test(rounds)) fail(`--rounds is ${rounds}`, 'it is a number from 1 to 9999')
+  return { ...chosen, rounds: Number(rounds) }
 }
 
-function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+function fail(message: string, hint = 'npm run bench -- --help has them all'): never {
+  console.error(`error: ${message}\nhint: ${hint}`)
+  process.exit(2)
 }

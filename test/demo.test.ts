@@ -77,7 +77,7 @@ test('what cannot be done: an error line, a hint line, an exit code', async () =
   const cases: [string[], number, RegExp][] = [
     [['demo', join(folder, 'missing')], 1, /^error: there is no file .*missing\nhint: .+\n$/],
     [['demo', folder], 1, /^error: .* is a directory\nhint: .+\n$/],
-    [['demo', 'a', 'b'], 2, /^error: more than one file/],
+    [['demo', 'a', 'b'], 2, /^error: there are more arguments than the command takes\nhint: .+\n$/],
     [['demo', '--protocol', '3'], 2, /^error: --protocol is 3\nhint: .+\n$/],
     [['demo', '--wrong'], 2, /^error: Unknown option '--wrong'.*\nhint: .+\n$/s],
     [['dance'], 2, /^error: there is no command “dance”\nhint: .+\n$/],

@@ -58,13 +58,17 @@ export function checkExpectedKey(channel: Channel, box: Box, sessionKey: usize, 
 export function writeReject(channel: Channel, code: u32, step: Step): i32 {
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
-  const reject = changetype<Reject>(message)
-  reject.version = VERSION_REJECT
-  wipe(step.key, KEY_BYTES)
-  changetype<Reason>(step.key).code = code
-  sealBox(reject.box, step.key, step.pair)
+  sealReject(changetype<Reject>(message), code, step.key, step.pair)
   commitMessage(channel.writer, REJECT_BYTES)
   return 0
+}
+
+/** A reject, sealed with `pair`. `data` is scratch [32]. */
+export function sealReject(reject: Reject, code: u32, data: usize, pair: usize): void {
+  reject.version = VERSION_REJECT
+  wipe(data, KEY_BYTES)
+  changetype<Reason>(data).code = code
+  sealBox(reject.box, data, pair)
 }
 
 /** Whether a reject is genuine: its box opens under the key that the hello was addressed to. The code is kept. */

@@ -5,7 +5,7 @@ import { createReadStream, readFileSync, statSync } from 'node:fs'
 import net from 'node:net'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { dump } from '../inspect/index.js'
 import { connect, encodePublicKey, generateKeyPair, parseAddress, type SecureSocket } from '../node/index.js'
 import {
@@ -16,42 +16,51 @@ import {
   RESPONSE_BYTES,
   STREAM_HEADER_BYTES,
 } from '../wire/layout.js'
-import { Failure } from './failure.js'
+import { defineCommand } from './frame/command.js'
+import { Failure } from './frame/failure.js'
+import { protocolVersion } from './frame/values.js'
 import { Tap } from './tap.js'
-
-export const demoHelp = `usage: nopki demo [FILE|-] [--protocol 1|2] [--no-color]
-
-Starts a server in a process of its own, with a fresh key, and connects to it over loopback. Prints who each end is and
-the handshake's bytes, sends FILE (this package's README by default, - for standard input) there and back, compares the
-two, and prints how fast that was.
-
-  --protocol 1|2   the protocol's version (default 2; docs/protocol.md says what version 1 lacks)
-  --no-color       no colour, even on a terminal
-
-examples:
-  nopki demo
-  nopki demo --protocol 1 ./a-large-file
-  tar c . | nopki demo -`
 
 const README = fileURLToPath(new URL('../../../README.md', import.meta.url))
 const KEPT_BYTES = 4096
 const STREAMING_MS = 1000
 
-/** `nopki demo`: two processes, real sockets, fresh keys. */
-export async function demo(args: string[]): Promise<void> {
-  const { positionals, values } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { protocol: { type: 'string', default: '2' }, 'no-color': { type: 'boolean', default: false } },
-  })
-  if (positionals.length > 1) throw Failure.usage('more than one file was given', 'nopki demo takes one FILE, or -')
-  if (values.protocol !== '1' && values.protocol !== '2') {
-    throw Failure.usage(`--protocol is ${values.protocol}`, 'there are versions 1 and 2')
-  }
-  const version = values.protocol === '1' ? 1 : 2
-  const report = new Report(!values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true)
-  const source = openSource(positionals[0])
+/** Two processes, real sockets, fresh keys. */
+export const demo = defineCommand({
+  name: 'demo',
+  summary: 'two processes talk over a channel, and show its bytes',
+  description: `Starts a server in a process of its own, with a fresh key, and connects to it over loopback. Prints who each end
+    is and the handshake's bytes, sends FILE there and back, compares the two, and prints how fast that was.`,
+  args: [
+    {
+      name: 'FILE',
+      summary: 'what to send: this package’s README by default, - for standard input',
+      optional: true,
+      completes: 'file',
+    },
+  ],
+  options: {
+    protocol: {
+      value: '1|2',
+      summary: 'the protocol’s version; docs/protocol.md says what version 1 lacks',
+      default: '2',
+      read: protocolVersion,
+      completes: ['1', '2'],
+    },
+    'no-color': { summary: 'no colour, even on a terminal' },
+  },
+  examples: [
+    { summary: 'the whole of it', line: 'nopki demo' },
+    { summary: 'a file of your own, in version 1', line: 'nopki demo --protocol 1 ./a-large-file' },
+    { summary: 'whatever comes', line: 'tar c . | nopki demo -' },
+  ],
+  async run(values, [file]) {
+    const report = new Report(!values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true)
+    await show(values.protocol, openSource(file), report)
+  },
+})
 
+async function show(version: 1 | 2, source: Source, report: Report): Promise<void> {
   const server = fork(new URL('demo-server.js', import.meta.url))
   try {
     const gone = once(server, 'exit').then(() => {
@@ -153,7 +162,12 @@ function zeros(milliseconds: number): Readable {
   )
 }
 
-function openSource(name: string = README): { name: string; open(): Readable } {
+interface Source {
+  name: string
+  open(): Readable
+}
+
+function openSource(name: string = README): Source {
   if (name === '-') return { name: 'standard input', open: () => process.stdin }
   const found = statSync(name, { throwIfNoEntry: false })
   if (!found) throw new Failure(`there is no file ${name}`, 'give a path that exists, or - for standard input')

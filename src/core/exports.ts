@@ -45,4 +45,9 @@ export interface CoreExports {
   sendLength(channel: number): number
   sent(channel: number, length: number): number
   shapeRecords(channel: number, limit: number, block: number, rekeyAfter: number, hostFrom: number): void
+  openHello(arena: number, secretKey: number, hello: number, length: number, expected: number): number
+  rejectHello(arena: number, secretKey: number, hello: number, code: number, reject: number): number
+  createOpener(arena: number, version: number, key: number, header: number): number
+  openRecord(opener: number, record: number): number
+  closeOpener(arena: number, opener: number): void
 }

@@ -49,11 +49,16 @@ function block(message: MessageKind, field: InspectedField, indent: string, shap
   const { paint } = shape
   const name = (indent + field.name + (field.kind === 'box' ? ': box' : '')).padEnd(NAME_WIDTH)
   const missing = field.missing ? paint(RED, `  ${count(field.missing)} missing`) : ''
-  const meaning = field.missing ? '' : MEANINGS[field.kind]?.(field.bytes, message)
+  const meaning = meaningOf(field, message)
   const head = `${paint(BOLD, name)}${paint(DIM, `${count(field.length).padStart(12)} at ${field.offset}`)}`
   const lines = [`${head}${missing}${meaning ? `  ${meaning}` : ''}`]
   if (field.parts) return [...lines, ...field.parts.flatMap(part => block(message, part, `${indent}  `, shape))]
   return [...lines, ...hexLines(field, `${indent}  `, shape)]
+}
+
+/** What a field of a message says; empty where it says nothing, or is cut. */
+export function meaningOf({ kind, bytes, missing }: InspectedField, message: MessageKind): string {
+  return missing ? '' : (MEANINGS[kind]?.(bytes, message) ?? '')
 }
 
 function hexLines({ bytes, offset, kind }: InspectedField, indent: string, shape: Shape): string[] {

@@ -1,6 +1,10 @@
 // nopki/inspect: wire bytes -> named fields, after docs/protocol.md.
 
+export { type Capture, isCapture, type Packet, readCapture } from './capture.js'
 export { ALERTS, REJECTS } from './codes.js'
-export { type DumpOptions, dump } from './dump.js'
+export { type Connection, connectionsOf, type Stream } from './connections.js'
+export { type Direction, type Message, messagesOf, type Open } from './conversation.js'
+export { type DumpOptions, dump, meaningOf } from './dump.js'
 export { fields, type InspectedField, identify } from './fields.js'
+export { fromHexText, type KeyLog, type LoggedKeys, parseKeyLog, toHex } from './keylog.js'
 export { type Field, type FieldKind, LAYOUTS, lengthOf, type MessageKind } from './layouts.js'

@@ -58,7 +58,7 @@ async function cleanUp(): Promise<void> {
   for (const it of opened.splice(0).reverse()) {
     it.on('error', () => {})
     if (it.destroy) it.destroy()
-    else if ((it as net.Server).listening) it.close?.()
+    else it.close?.()
   }
   await turn()
 }

@@ -1,0 +1,3 @@
+import { nopki } from './nopki.js'
+
+export default nopki({ native: false })

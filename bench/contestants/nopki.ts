@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { nodeCore } from '../../src/node/core.js'
+import { connect, createServer, generateKeyPair, type KeyPair } from '../../src/node/index.js'
+import { type Contestant, HOST, type Pipe } from './contestant.js'
+
+interface Keys {
+  server: KeyPair
+  client: KeyPair
+}
+
+/** @param options what sets one variant apart, for both ends */
+export function nopki(options: object): Contestant {
+  return {
+    async makeKeys() {
+      return { server: generateKeyPair(), client: generateKeyPair() }
+    },
+
+    async listen(keys, accept) {
+      const { server: keyPair, client } = keys as Keys
+      const authorize = (peer: { publicKey: Uint8Array }) => Buffer.compare(peer.publicKey, client.publicKey) === 0
+      const server = createServer({ keyPair, authorize, ...options }, socket => accept(socket as Pipe))
+      await once(server.listen(0, HOST), 'listening')
+      return (server.address() as AddressInfo).port
+    },
+
+    async connect(keys, port) {
+      const { server, client } = keys as Keys
+      return (await connect({ host: HOST, port, serverKey: server.publicKey, keyPair: client, ...options })) as Pipe
+    },
+
+    async describe() {
+      const keyPair = generateKeyPair()
+      const server = createServer({ keyPair, ...options }, socket => socket.end())
+      await once(server.listen(0, HOST), 'listening')
+      const { port } = server.address() as AddressInfo
+      const socket = await connect({ host: HOST, port, serverKey: keyPair.publicKey, ...options })
+      await once(socket.resume(), 'close')
+      server.close()
+      return socket.accelerated ? `large records by ${socket.accelerated}` : 'nothing but wasm'
+    },
+
+    coreBytes: () => nodeCore().bytesInUse,
+  }
+}

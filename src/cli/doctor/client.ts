@@ -1,0 +1,46 @@
+// Whom the doctor is to look at, and as whom.
+
+import { decodePublicKey, type KeyPair, parseAddress } from '../../node/index.js'
+import { type Place, parsePlain, placeText } from '../frame/place.js'
+import { defaultKnownServers, findServer } from '../keys/known-servers.js'
+import { keyPairOf } from '../keys/options.js'
+
+export interface Client {
+  place: { path: string } | { host: string; port: number }
+  version: 1 | 2
+  /** Undefined: whatever key the server proves is told. */
+  serverKey: Uint8Array | undefined
+  /** Where that key is from. */
+  pinnedBy: string
+  middleboxKey: Uint8Array | undefined
+  keyPair: KeyPair
+  /** Nobody knows the key: it was just made. */
+  stranger: boolean
+}
+
+interface Values {
+  key: string | undefined
+  'passphrase-file': string | undefined
+  'server-key': string | undefined
+  'known-servers': string | undefined
+}
+
+/** @throws Failure where the address, a key or a file is wrong */
+export async function clientOf(address: string, values: Values): Promise<Client> {
+  const identity = { keyPair: await keyPairOf(values), stranger: values.key === undefined }
+  if (address.startsWith('nopki:')) {
+    const { host, port, serverKey, middleboxKey, version = 2 } = parseAddress(address)
+    return { place: { host, port }, version, serverKey, pinnedBy: 'the address', middleboxKey, ...identity }
+  }
+  const place = withHost(parsePlain(address, 'ADDRESS'))
+  const common = { place, version: 2 as const, middleboxKey: undefined, ...identity }
+  const given = values['server-key']
+  if (given !== undefined) return { ...common, serverKey: decodePublicKey(given), pinnedBy: '--server-key' }
+  const path = values['known-servers'] ?? defaultKnownServers()
+  const known = 'port' in place ? findServer(path, placeText(place)) : undefined
+  return { ...common, serverKey: known?.publicKey, pinnedBy: known ? `${path}, line ${known.line}` : '' }
+}
+
+function withHost(place: Place): Client['place'] {
+  return 'path' in place ? place : { host: place.host ?? '127.0.0.1', port: place.port }
+}

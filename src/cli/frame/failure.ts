@@ -1,0 +1,47 @@
+import { ChannelError } from '../../errors.js'
+
+/** What a command fails with: an error line, a hint line, an exit code. */
+export class Failure extends Error {
+  readonly hint: string
+  readonly exitCode: 1 | 2
+
+  constructor(message: string, hint = '', exitCode: 1 | 2 = 1) {
+    super(message)
+    this.hint = hint
+    this.exitCode = exitCode
+  }
+
+  static usage(message: string, hint: string): Failure {
+    return new Failure(message, hint, 2)
+  }
+
+  /** Whatever was thrown, as a failure to be shown. */
+  static of(error: unknown): Failure {
+    if (error instanceof Failure) return error
+    if (error instanceof ChannelError) {
+      const [reason, ...next] = error.message.split('; ')
+      // From a file they come by `at`: here they are arguments.
+      const usage = error.code === 'USE_BAD_ADDRESS' || error.code === 'USE_BAD_KEY'
+      return new Failure(reason ?? error.message, next.join('; '), usage ? 2 : 1)
+    }
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code?.startsWith('ERR_PARSE_ARGS')) {
+      // Node's own advice, in further sentences, is for those who call parseArgs.
+      return Failure.usage(message.replace(/\.\s.*$/s, ''), 'add --help to see what the command takes')
+    }
+    return new Failure(message)
+  }
+
+  /** Whatever was thrown over a part of a file, with where that is, such as `FILE:LINE`. */
+  static at(where: string, error: unknown): Failure {
+    const { message, hint } = Failure.of(error)
+    const reason = error instanceof ChannelError ? error.reason : message
+    return new Failure(`${where}: ${reason}`, hint)
+  }
+
+  /** Writes the error and hint lines to stderr, and returns the exit code. */
+  show(): number {
+    process.stderr.write(`error: ${this.message}\n${this.hint ? `hint: ${this.hint}\n` : ''}`)
+    return this.exitCode
+  }
+}

@@ -1,0 +1,84 @@
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
+import { Failure } from './failure.js'
+import { log } from './output.js'
+
+/**
+ * What a text file says, and goes on saying: read anew when the file changes, or when asked to. Where the new text is wrong, or the
+ * file cannot be read, the last good one stays.
+ */
+export class WatchedFile<T> {
+  readonly path: string
+  #parse: (text: string, path: string) => T
+  #onChange: (value: T) => void
+  #value: T
+  #text: string
+  #trouble = ''
+  #settling: NodeJS.Timeout | undefined
+
+  /**
+   * @param parse throws a `Failure` that names the path, and the line, where the text is wrong
+   * @throws Failure where the file cannot be read or is wrong
+   */
+  constructor(path: string, parse: (text: string, path: string) => T, onChange: (value: T) => void) {
+    this.path = path
+    this.#parse = parse
+    this.#onChange = onChange
+    this.#text = readText(path)
+    this.#value = parse(this.#text, path)
+    // By asking the system twice a second: that also sees files that are replaced, links that are moved, and network folders.
+    watchFile(path, { interval: INTERVAL_MS, persistent: false }, this.#onStat)
+  }
+
+  get value(): T {
+    return this.#value
+  }
+
+  /** Why the last change was not taken; empty where it was. */
+  get trouble(): string {
+    return this.#trouble
+  }
+
+  /** Reads the file now. What is wrong with it is logged, once for each text. */
+  reload(): void {
+    try {
+      const text = readText(this.path)
+      if (text === this.#text && this.#trouble === '') return
+      this.#value = this.#parse(text, this.path)
+      this.#text = text
+      this.#trouble = ''
+    } catch (error) {
+      const { message, hint } = Failure.of(error)
+      if (message !== this.#trouble) log.warn(`${message}; what was read before stays in force`, hint)
+      this.#trouble = message
+      return
+    }
+    log.info(`${this.path} was read anew`)
+    this.#onChange(this.#value)
+  }
+
+  close(): void {
+    clearTimeout(this.#settling)
+    unwatchFile(this.path, this.#onStat)
+  }
+
+  /** A file that is being written is read when it is at rest: half of it, or nothing, may be a good text too. */
+  #onStat = (seen: Stats): void => {
+    clearTimeout(this.#settling)
+    this.#settling = setTimeout(() => {
+      const now = statSync(this.path, { throwIfNoEntry: false })
+      if (now && (now.mtimeMs !== seen.mtimeMs || now.size !== seen.size)) return this.#onStat(now)
+      this.reload()
+    }, SETTLE_MS).unref()
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Failure(`${path} cannot be read: ${(error as Error).message}`, 'check the path and who may read it')
+  }
+}
+
+const INTERVAL_MS = 500
+const SETTLE_MS = 100

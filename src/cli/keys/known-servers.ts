@@ -1,0 +1,149 @@
+// Servers that were met before: which key each of them proved. docs/key-files.md has the format.
+
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { decodePublicKey, encodePublicKey } from '../../node/index.js'
+import { Failure } from '../frame/failure.js'
+
+export interface KnownServer {
+  publicKey: Uint8Array
+  /** In the file, from 1. */
+  line: number
+}
+
+/** The file, as long as no other is named. */
+export function defaultKnownServers(): string {
+  const config = process.env.XDG_CONFIG_HOME || join(homedir(), '.config')
+  return join(config, 'nopki', 'known_servers')
+}
+
+/** The server at a place, `host:port`, if it was met. @throws Failure where the file is wrong, which names the line */
+export function findServer(path: string, place: string): KnownServer | undefined {
+  return parseKnownServers(readIfThere(path), path).get(nameOf(place))
+}
+
+/**
+ * Remembers a server's key. Another process may do so at the same time: then the first one counts.
+ * @returns false where it was there already @throws Failure where another key was remembered meanwhile
+ */
+export function rememberServer(path: string, place: string, publicKey: Uint8Array): boolean {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  return withLock(path, () => {
+    const text = readIfThere(path)
+    const known = parseKnownServers(text, path).get(nameOf(place))
+    if (known) {
+      const claimed = encodePublicKey(publicKey)
+      if (encodePublicKey(known.publicKey) !== claimed) throw changedKey(path, place, known, claimed)
+      return false
+    }
+    const day = new Date().toISOString().slice(0, 10)
+    const before = text === '' || text.endsWith('\n') ? text : `${text}\n`
+    replaceFile(path, `${before}${nameOf(place)} ${encodePublicKey(publicKey)} # first met ${day}\n`)
+    return true
+  })
+}
+
+/** What is said when a server that was met answers with another key, as OpenSSH says it. */
+export function changedKey(path: string, place: string, known: KnownServer, claimed: string): Failure {
+  return new Failure(
+    `THE KEY OF ${place} HAS CHANGED\n` +
+      `  remembered: ${encodePublicKey(known.publicKey)} (${path}, line ${known.line})\n` +
+      `  it claims:  ${claimed}\n` +
+      'Someone may be answering in its place, to read what you send. It is also possible that it was just given a new key.',
+    `ask its operator which key is right; if it is the new one, remove line ${known.line} of ${path}`,
+  )
+}
+
+/** By `host:port`. */
+export function parseKnownServers(text: string, path: string): Map<string, KnownServer> {
+  const servers = new Map<string, KnownServer>()
+  for (const [at, raw] of text.split(/\r?\n/).entries()) {
+    const words = raw
+      .replace(/(^|\s)#.*$/, '')
+      .trim()
+      .split(/\s+/)
+    const [place = '', key = '', more] = words
+    if (place === '') continue
+    const where = `${path}:${at + 1}`
+    const bad = (reason: string) => new Failure(`${where}: ${reason}`, FORM)
+    if (key === '' || more !== undefined || !/:\d+$/.test(place)) throw bad('this is no server and key')
+    const name = nameOf(place)
+    if (servers.has(name)) throw bad(`${name} is in line ${servers.get(name)?.line} already`)
+    try {
+      servers.set(name, { publicKey: decodePublicKey(key), line: at + 1 })
+    } catch (error) {
+      throw Failure.at(where, error)
+    }
+  }
+  return servers
+}
+
+/** Names of hosts are the same in capitals. */
+function nameOf(place: string): string {
+  return place.toLowerCase()
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return ''
+    throw new Failure(`${path} cannot be read: ${message}`)
+  }
+}
+
+/** All of it or nothing, whatever happens in between. */
+function replaceFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.new`
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flush: true })
+    renameSync(draft, path)
+  } catch (error) {
+    unlinkIfThere(draft)
+    throw new Failure(`${path} cannot be written: ${(error as Error).message}`, 'the server was not remembered')
+  }
+}
+
+/** One process at a time. A lock that was left behind by a process that died is broken. */
+function withLock<T>(path: string, action: () => T): T {
+  const lock = `${path}.lock`
+  const until = Date.now() + LOCK_WAIT_MS
+  for (;;) {
+    try {
+      closeSync(openSync(lock, 'wx', 0o600))
+      break
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (code !== 'EEXIST') throw new Failure(`${lock} cannot be created: ${message}`)
+      if (ageOf(lock) > LOCK_STALE_MS) unlinkIfThere(lock)
+      else if (Date.now() > until) throw new Failure(`${lock} is there`, 'if no other nopki runs, remove it')
+      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_RETRY_MS)
+    }
+  }
+  try {
+    return action()
+  } finally {
+    unlinkIfThere(lock)
+  }
+}
+
+function ageOf(path: string): number {
+  const status = statSync(path, { throwIfNoEntry: false })
+  return status ? Date.now() - status.mtimeMs : 0
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+const FORM = 'a line is HOST:PORT and the key, pk_…; correct it, or remove it'
+// Within the lock a small file is read and written: nobody holds it for long.
+const LOCK_STALE_MS = 10_000
+const LOCK_WAIT_MS = 15_000
+const LOCK_RETRY_MS = 20

@@ -1,0 +1,137 @@
+import { Router } from '../engine/index.js'
+import { nodeCore } from '../node/core.js'
+import { encodePublicKey } from '../node/index.js'
+import { defineCommand } from './frame/command.js'
+import { Failure } from './frame/failure.js'
+import { log } from './frame/output.js'
+import { parseListen } from './frame/place.js'
+import { duration, integer } from './frame/values.js'
+import { WatchedFile } from './frame/watched.js'
+import { keyOptions, loadKey } from './keys/options.js'
+import { readPassphrase } from './keys/passphrase.js'
+import { Backends } from './route/backends.js'
+import { Middlebox } from './route/middlebox.js'
+import { parseTable, placesOf, type Table } from './route/table.js'
+import { parseRedisPlace, RedisTable } from './route/table-redis.js'
+import { limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
+import { Service } from './tunnel/service.js'
+
+export const route = defineCommand({
+  name: 'route',
+  summary: 'sends connections on by the server key that they ask for, which only it can read',
+  description: `Accepts connections at LISTEN, opens the box in each hello with its own key, looks up in the table where the server
+    is that the hello names, and joins the two. It learns which server is wanted and nothing else: not who the client is, and
+    nothing of what they say. Clients address it by its public key: nopki://pk_SERVER@host:port?middlebox=pk_ROUTER. A client
+    whose server has no route, or cannot be reached, is told so under encryption (in version 1, by closing). A connection whose hello
+    is not for this key, or is none, gets no answer.
+
+    The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken, and
+    those that are open have --drain-timeout to end by themselves; then, or on a second signal, they are reset.`,
+  args: [{ name: 'LISTEN', summary: 'where to listen: PORT (of all addresses), HOST:PORT, unix:PATH or systemd' }],
+  options: {
+    ...keyOptions,
+    table: { short: 't', value: 'FILE|redis://...', summary: 'the table of routes', completes: 'file' },
+    'table-password': { value: 'FILE', summary: 'a file with the password for Redis', completes: 'file' },
+    'handshake-timeout': {
+      value: 'TIME',
+      summary: 'how long a connection may take to say whom it wants',
+      default: '5s',
+      read: duration,
+    },
+    'connect-timeout': {
+      value: 'TIME',
+      summary: 'how long connecting to a backend may take',
+      default: '3s',
+      read: duration,
+    },
+    'max-pending': {
+      value: 'N',
+      summary: 'how many connections may be awaited to say whom they want; one more drops the oldest',
+      default: '1024',
+      read: integer(1, 1_000_000),
+    },
+    ...serviceOptions,
+  },
+  examples: [
+    { summary: 'one public port for several services', line: 'nopki route 4433 -k router.key -t routes' },
+    {
+      summary: 'what a client says then',
+      line: 'nopki connect "nopki://pk_SERVER@router.example:4433?middlebox=$(nopki pubkey router.key)"',
+    },
+    {
+      summary: 'several routers with one table',
+      line: "redis-cli hset nopki:routes pk_SERVER '10.0.0.5:4433 10.0.0.6:4433'\nnopki route 4433 -k router.key -t redis://10.0.0.2:6379",
+    },
+  ],
+  notes: [
+    {
+      heading: 'The table',
+      text: `A line a server: its public key, then one or more backends (HOST:PORT, PORT on this machine, unix:PATH); # starts a
+        comment. The backend with the fewest connections is taken, among those that could be reached last time; where connecting
+        fails, the next one is. A backend that is down is probed until it is back. Where a line is wrong, it is named, and the last good
+        table stays in force.
+
+        In Redis (6 or later) it is a hash, nopki:routes unless ?key=NAME says otherwise, with a field a server: the key, and as its value
+        the backends, separated by spaces. A change reaches all routers at once. While Redis is away, the last table stays in force. It
+        needs the package @redis/client, which is not installed with nopki.`,
+    },
+  ],
+  async run(values, [listen = '']) {
+    const place = parseListen(listen, 'LISTEN')
+    if (values.key === undefined) throw Failure.usage('--key is missing', 'nopki keygen -o router.key makes one')
+    if (values.table === undefined) throw Failure.usage('--table is missing', 'give the file with the routes')
+    const keyPair = await loadKey(values.key, values['passphrase-file'])
+    const service = await Service.start(serviceOptionsOf(values))
+    const backends = new Backends(values['connect-timeout'], {
+      onDown: (_, reason) => log.warn(`${reason}; it is asked until it is back`),
+      onUp: ({ name }) => log.info(`${name} is back`),
+    })
+    const table = await openTable(values.table, values['table-password'], it => backends.retain(placesOf(it)))
+    service.onHealth(() => table.trouble)
+    service.onHealth(() => backends.down.map(name => `${name} is down`).join(', '))
+    service.onReload(() => table.reload())
+    service.onEnd(() => {
+      table.close()
+      backends.close()
+    })
+    const middlebox = new Middlebox(service, {
+      router: new Router(nodeCore(), keyPair),
+      backends,
+      table: () => table.value,
+      handshakeTimeout: values['handshake-timeout'],
+      maxPending: values['max-pending'],
+      limits: limitsOf(values),
+      keepAlive: values['tcp-keep-alive'],
+      lifetime: values['max-lifetime'],
+    })
+    const where = await middlebox.open(place)
+    // Signals are heeded from here on: before it is said that there is something to signal to.
+    const over = service.run()
+    log.info(`routing on ${where} as ${encodePublicKey(keyPair.publicKey)}: ${count(table.value)}`)
+    await over
+  },
+})
+
+interface TableSource {
+  readonly value: Table
+  readonly trouble: string
+  reload(): void
+  close(): void
+}
+
+async function openTable(
+  where: string,
+  password: string | undefined,
+  onChange: (table: Table) => void,
+): Promise<TableSource> {
+  if (/^rediss?:/.test(where)) {
+    return await RedisTable.open(parseRedisPlace(where), password && readPassphrase(password), onChange)
+  }
+  if (password !== undefined) throw Failure.usage('--table-password is for a table in Redis', 'leave it out')
+  return new WatchedFile(where, parseTable, onChange)
+}
+
+function count(table: Table): string {
+  if (table.size === 0) return 'the table is empty, so every client is refused'
+  return table.size === 1 ? '1 route' : `${table.size} routes`
+}

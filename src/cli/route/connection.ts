@@ -1,0 +1,100 @@
+import type net from 'node:net'
+import type { Hello } from '../../engine/index.js'
+import { encodePublicKey } from '../../node/index.js'
+import type { AccessEntry } from '../tunnel/access-log.js'
+import { remoteText } from '../tunnel/listener.js'
+import type { Live } from '../tunnel/service.js'
+import { type Ending, reset } from '../tunnel/splice.js'
+import type { Backend } from './backends.js'
+import { relay } from './relay.js'
+
+export interface RouteOptions {
+  client: net.Socket
+  /** All that has come from the client: the hello, and what is behind it. */
+  received: Buffer
+  hello: Hello
+  /** In ms; 0 is for ever. */
+  lifetime: number
+  /** Undefined where there is no route, or no backend can be reached. */
+  connect(signal: AbortSignal): Promise<{ backend: Backend; socket: net.Socket } | undefined>
+  /** The answer then, and what the log calls it. */
+  reject(): Uint8Array
+  refusal: string
+  onEnd(entry: AccessEntry): void
+}
+
+/** One connection, from when its hello was read to when both sides have closed. */
+export class Route implements Live {
+  readonly done: Promise<void>
+  #options: RouteOptions
+  #gone = new AbortController()
+  #ending: Ending | undefined
+
+  constructor(options: RouteOptions) {
+    this.#options = options
+    options.client.once('close', () => this.#gone.abort())
+    this.done = this.#run()
+  }
+
+  /** There is no way to tell the two ends, who would not believe a middlebox: both are reset. */
+  end(ending: Ending): void {
+    if (this.#options.client.destroyed) return
+    this.#ending ??= ending
+    reset(this.#options.client)
+  }
+
+  async #run(): Promise<void> {
+    const { client, hello, lifetime, onEnd } = this.#options
+    const started = Date.now()
+    const address = remoteText(client)
+    const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }), lifetime) : undefined
+    const { backend, ended, detail } = await this.#join()
+    clearTimeout(timer)
+    onEnd({
+      time: new Date(started).toISOString(),
+      peer: null,
+      name: null,
+      wanted: encodePublicKey(hello.wanted),
+      backend,
+      address,
+      received: client.bytesRead,
+      sent: client.bytesWritten,
+      milliseconds: Date.now() - started,
+      ended: this.#ending?.how ?? ended,
+      detail: this.#ending?.detail ?? detail,
+    })
+  }
+
+  async #join(): Promise<{ backend: string | null; ended: string; detail: string | null }> {
+    const { client, received, connect, refusal } = this.#options
+    const found = await connect(this.#gone.signal)
+    if (!found) {
+      await this.#refuse()
+      return { backend: null, ended: 'refused', detail: refusal }
+    }
+    const { socket, backend } = found
+    socket.on('error', () => {})
+    socket.write(received)
+    const broken = await relay(client, socket)
+    const detail = broken ? `the ${broken} broke off` : null
+    return { backend: backend.name, ended: broken ?? 'closed', detail }
+  }
+
+  /** "Reject": sealed in version 2; version 1 knows no other than closing. */
+  #refuse(): Promise<void> {
+    const { client, reject } = this.#options
+    return new Promise(resolve => {
+      if (client.destroyed) return resolve()
+      // Closing at once could take the answer back, where bytes of the client are unread.
+      const timer = setTimeout(() => client.destroy(), LINGER_MS)
+      client.once('close', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+      client.end(reject())
+      client.resume()
+    })
+  }
+}
+
+const LINGER_MS = 5000

@@ -1,0 +1,153 @@
+import net from 'node:net'
+import type { Hello, Router } from '../../engine/index.js'
+import { encodePublicKey } from '../../node/index.js'
+import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
+import type { ListenPlace } from '../frame/place.js'
+import { Counter, type Limits, remoteText } from '../tunnel/listener.js'
+import type { Service } from '../tunnel/service.js'
+import { Throttle } from '../tunnel/throttle.js'
+import type { Backends } from './backends.js'
+import { Route } from './connection.js'
+import type { Table } from './table.js'
+
+export interface MiddleboxOptions {
+  router: Router
+  backends: Backends
+  /** The table as it stands now. */
+  table(): Table
+  /** From connecting to a whole hello, in ms. */
+  handshakeTimeout: number
+  /** Connections whose hello has not come whole, or was not for this middlebox. */
+  maxPending: number
+  limits: Limits
+  /** TCP's own, in ms; 0 is never. */
+  keepAlive: number
+  /** For one connection, in ms; 0 is for ever. */
+  lifetime: number
+}
+
+/**
+ * Accepts connections, reads their hellos, and joins them to the servers that these name. A connection whose hello is not for this
+ * middlebox, or is none, gets no answer, and is closed when the time for a hello is over: so is one that never says anything, and
+ * nobody who does not know the middlebox's key can tell these apart.
+ */
+export class Middlebox {
+  readonly server: net.Server
+  #service: Service
+  #options: MiddleboxOptions
+  #counter: Counter
+  /** Connections that have not said whom they want, the oldest first. */
+  #pending = new Map<net.Socket, NodeJS.Timeout>()
+  #throttle = new Throttle()
+
+  constructor(service: Service, options: MiddleboxOptions) {
+    const { keepAlive, limits } = options
+    this.#service = service
+    this.#options = options
+    this.#counter = new Counter(limits)
+    this.server = net.createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: keepAlive > 0,
+      keepAliveInitialDelay: keepAlive,
+    })
+    this.server.on('connection', socket => this.#accept(socket))
+    service.onClosing(() => {
+      for (const socket of this.#pending.keys()) socket.destroy()
+    })
+  }
+
+  /** @returns where it listens */
+  async open(place: ListenPlace): Promise<string> {
+    return await this.#service.listen(this.server, place)
+  }
+
+  #accept(socket: net.Socket): void {
+    // Whatever happens to it shows in its 'close'.
+    socket.on('error', () => {})
+    if (!this.#admit(socket)) return
+    let received: Buffer = NOTHING
+    const onData = (chunk: Buffer) => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+      const hello = this.#read(received)
+      if (hello === undefined) return
+      socket.off('data', onData)
+      // Nothing that it says will be answered; it stays until its time is over.
+      if (hello === 'ignored') return void socket.resume()
+      socket.pause()
+      this.#settle(socket)
+      this.#route(socket, received, hello)
+    }
+    socket.on('data', onData)
+  }
+
+  /** Undefined: more bytes are needed. */
+  #read(received: Buffer): Hello | 'ignored' | undefined {
+    try {
+      return this.#options.router.open(received)
+    } catch {
+      return 'ignored'
+    }
+  }
+
+  #route(socket: net.Socket, received: Buffer, hello: Hello): void {
+    const { table, backends, router, lifetime, keepAlive } = this.#options
+    const places = table().get(encodePublicKey(hello.wanted))
+    const route = new Route({
+      client: socket,
+      received,
+      hello,
+      lifetime,
+      connect: async signal => {
+        const found = places && (await backends.connect(places, signal))
+        if (keepAlive > 0) found?.socket.setKeepAlive(true, keepAlive)
+        return found
+      },
+      reject: () => router.reject(received, hello, places ? REJECT_BACKEND_UNREACHABLE : REJECT_NO_ROUTE),
+      refusal: places ? 'backend unreachable' : 'no route',
+      onEnd: entry => this.#service.record(entry),
+    })
+    this.#service.track(route)
+  }
+
+  /** Whether there is room for one connection more; then it is counted, and its time runs. */
+  #admit(socket: net.Socket): boolean {
+    const refusal = this.#counter.admit(socket)
+    if (refusal !== undefined) {
+      this.#refuse(socket, refusal)
+      return false
+    }
+    this.#makeRoom()
+    this.#pending.set(
+      socket,
+      setTimeout(() => socket.destroy(), this.#options.handshakeTimeout),
+    )
+    socket.once('close', () => this.#settle(socket))
+    return true
+  }
+
+  /** An honest client says whom it wants at once: where too many are awaited, the oldest is the least likely to be one. */
+  #makeRoom(): void {
+    const { maxPending } = this.#options
+    const [oldest] = this.#pending.keys()
+    if (!oldest || this.#pending.size < maxPending) return
+    this.#settle(oldest)
+    this.#refuse(oldest, `${maxPending} hellos are awaited`)
+  }
+
+  #refuse(socket: net.Socket, detail: string): void {
+    const address = remoteText(socket)
+    socket.destroy()
+    this.#throttle.say(`refused ${address}: ${detail}`)
+    const nothing = { peer: null, name: null, received: 0, sent: 0, milliseconds: 0 }
+    this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail })
+  }
+
+  /** It is known what becomes of the connection. */
+  #settle(socket: net.Socket): void {
+    clearTimeout(this.#pending.get(socket))
+    this.#pending.delete(socket)
+  }
+}
+
+const NOTHING = Buffer.alloc(0)

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net'
+import { reset } from '../tunnel/splice.js'
+
+/** Which side broke off; undefined where both have ended. */
+export type Broken = 'client' | 'backend' | undefined
+
+/**
+ * Joins two connections whose bytes mean nothing here, until both are closed. A slow side holds the other back. A FIN from one becomes
+ * a FIN to the other, and the opposite direction goes on; whatever else ends a side resets the other, so that what was cut short never
+ * looks like an end.
+ */
+export async function relay(client: Socket, backend: Socket): Promise<Broken> {
+  let broken: Broken
+  const closed = (socket: Socket, other: Socket, side: Broken) =>
+    new Promise<void>(resolve => {
+      const fail = () => {
+        if (broken || (socket.readableEnded && socket.writableFinished)) return
+        broken = side
+        socket.unpipe(other)
+        resetBehind(other)
+      }
+      const onClose = () => {
+        fail()
+        resolve()
+      }
+      if (socket.closed) return onClose()
+      socket.on('error', fail)
+      socket.once('close', onClose)
+    })
+  client.pipe(backend)
+  backend.pipe(client)
+  await Promise.all([closed(client, backend, 'client'), closed(backend, client, 'backend')])
+  return broken
+}
+
+/** Resets a side; where the other had ended before it broke off, when that end has been passed on. */
+function resetBehind(socket: Socket): void {
+  if (!socket.writableEnded || socket.writableFinished) return reset(socket)
+  const timer = setTimeout(() => reset(socket), LINGER_MS)
+  socket.once('finish', () => reset(socket))
+  socket.once('close', () => clearTimeout(timer))
+  socket.resume()
+}
+
+const LINGER_MS = 5000

@@ -1,0 +1,221 @@
+// Where channels come in: limits, who is authorized, and dropping those who no longer are.
+
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
+import {
+  ChannelError,
+  createServer,
+  type KeyPair,
+  type Peer,
+  type SecureServer,
+  type SecureSocket,
+} from '../../node/index.js'
+import { ALERT_NOT_AUTHORIZED, ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
+import { Failure } from '../frame/failure.js'
+import { log } from '../frame/output.js'
+import type { ListenPlace } from '../frame/place.js'
+import { WatchedFile } from '../frame/watched.js'
+import { type AuthorizedKeys, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
+import { Counter, type Limits, remoteText } from './listener.js'
+import type { Live, Service } from './service.js'
+import { type Ending, reasonOf, tell } from './splice.js'
+import { Throttle } from './throttle.js'
+
+export const authorizeOptions = {
+  authorized: {
+    short: 'a',
+    value: 'FILE',
+    summary:
+      'lets in the keys in FILE, one a line with a name; read again when it changes, and keys that are gone are dropped',
+    completes: 'file',
+  },
+  'allow-anyone': { summary: 'lets in every client, whatever its key' },
+} as const
+
+export interface DoorOptions {
+  place: ListenPlace
+  keyPair: KeyPair
+  /** A file, or undefined for everyone. */
+  authorized: string | undefined
+  /** What the clients come for, for `to=`. */
+  target?: string
+  limits: Limits
+  /** In milliseconds; 0 is never. */
+  keepAlive: number
+  /** Whether the first client that is let in is the only one. */
+  once?: boolean
+  onKeys?: (line: string) => void
+}
+
+/** A client that was let in. */
+export interface Visit {
+  socket: SecureSocket
+  /** `pk_…` */
+  key: string
+  name: string | null
+  address: string
+  started: number
+}
+
+/** What `authorize` finds out, and the channel carries. */
+interface Credentials {
+  key: string
+  name: string | null
+  /** Undefined through a Unix socket. */
+  ip: string | undefined
+}
+
+/** @throws Failure of usage unless exactly one of the two options says who is let in */
+export function authorizedFile(values: {
+  authorized: string | undefined
+  'allow-anyone': boolean
+}): string | undefined {
+  if (values.authorized !== undefined && values['allow-anyone']) {
+    throw Failure.usage('--authorized and --allow-anyone contradict each other', 'give one of them')
+  }
+  if (values.authorized === undefined && !values['allow-anyone']) {
+    throw Failure.usage('nobody is authorized', 'give --authorized FILE, or --allow-anyone')
+  }
+  return values.authorized
+}
+
+export class Door {
+  #service: Service
+  #options: DoorOptions
+  #onVisit: (visit: Visit) => Live
+  #authorized: WatchedFile<AuthorizedKeys> | undefined
+  #inside = new Map<Live, Credentials>()
+  #counter: Counter
+  #throttle = new Throttle()
+  #secure: SecureServer
+  /** Ends what is still shaking hands. */
+  #hurry = new AbortController()
+  #expiry: NodeJS.Timeout | undefined
+
+  /** @param onVisit takes over a client that was let in, and closes its socket in the end */
+  constructor(service: Service, options: DoorOptions, onVisit: (visit: Visit) => Live) {
+    this.#service = service
+    this.#options = options
+    this.#onVisit = onVisit
+    this.#counter = new Counter(options.limits)
+    const { keyPair, onKeys, authorized } = options
+    this.#secure = createServer({
+      keyPair,
+      allowHalfOpen: true,
+      authorize: peer => this.#authorize(peer),
+      signal: this.#hurry.signal,
+      ...(onKeys && { onKeys }),
+    })
+    this.#secure.on('secureConnection', socket => this.#welcome(socket))
+    this.#secure.on('handshakeError', (error, transport) => this.#refused(error, transport))
+    service.onClosing(() => this.#awaitHandshakes())
+    if (authorized !== undefined) this.#watch(authorized)
+  }
+
+  /** @returns where it listens */
+  async open(): Promise<string> {
+    const { keepAlive } = this.#options
+    const server = net.createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: keepAlive > 0,
+      keepAliveInitialDelay: keepAlive,
+    })
+    server.on('connection', transport => this.#admit(transport))
+    return await this.#service.listen(server, this.#options.place)
+  }
+
+  #admit(transport: net.Socket): void {
+    const limit = this.#counter.admit(transport)
+    if (limit === undefined) return void this.#secure.emit('connection', transport)
+    transport.on('error', () => {})
+    transport.destroy()
+    this.#recordRefused({ how: 'limit', detail: limit }, remoteText(transport), null)
+  }
+
+  #authorize({ publicKeyText: key, remoteAddress: ip }: Peer): Credentials {
+    const keys = this.#authorized?.value
+    const refusal = keys && refusalOf(keys, { key, address: ip, target: this.#options.target })
+    if (refusal !== undefined) throw new ChannelError('PEER_NOT_AUTHORIZED', `${refusal} (${key})`, { next: ASK })
+    return { key, name: keys?.get(key)?.name ?? null, ip }
+  }
+
+  #welcome(socket: SecureSocket): void {
+    const { key, name, ip } = socket.authorization as Credentials
+    const address = remoteText(socket)
+    if (this.#service.closed) return this.#turnAway(socket)
+    const live = this.#onVisit({ socket, key, name, address, started: Date.now() })
+    this.#inside.set(live, { key, name, ip })
+    this.#service.track(live)
+    live.done.finally(() => this.#inside.delete(live))
+    if (this.#options.once) this.#service.close()
+  }
+
+  /** One that was still shaking hands when the service closed. */
+  #turnAway(socket: SecureSocket): void {
+    const done = new Promise(resolve => socket.once('close', resolve))
+    this.#service.hold({ end: () => socket.destroy(), done })
+    tell(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
+  }
+
+  #awaitHandshakes(): void {
+    const secure = this.#secure
+    if (secure.pendingHandshakes === 0) return
+    const done = new Promise<void>(resolve => {
+      // Behind the listeners that turn them away.
+      const check = () => setImmediate(() => secure.pendingHandshakes === 0 && resolve())
+      secure.on('secureConnection', check)
+      secure.on('handshakeError', check)
+    })
+    this.#service.hold({ end: () => this.#hurry.abort(), done })
+  }
+
+  #refused(error: Error, transport: Duplex): void {
+    const how = error instanceof ChannelError && error.code === 'PEER_NOT_AUTHORIZED' ? 'refused' : 'channel'
+    const key = /\((pk_[\w-]{43})\)/.exec(error.message)?.[1] ?? null
+    this.#recordRefused({ how, detail: reasonOf(error) }, remoteText(transport as net.Socket), key)
+  }
+
+  #recordRefused({ how, detail = '' }: Ending, address: string, peer: string | null): void {
+    this.#throttle.say(`refused ${address}: ${detail}`)
+    const time = new Date().toISOString()
+    const nothing = { name: null, received: 0, sent: 0, milliseconds: 0 }
+    this.#service.record({ time, peer, address, ...nothing, ended: how, detail })
+  }
+
+  #watch(path: string): void {
+    const file = new WatchedFile(path, parseAuthorizedKeys, () => this.#review())
+    this.#authorized = file
+    this.#service.onReload(() => file.reload())
+    this.#service.onHealth(() => file.trouble)
+    this.#service.onEnd(() => {
+      file.close()
+      clearTimeout(this.#expiry)
+    })
+    this.#awaitExpiry()
+  }
+
+  /** Drops who would not be let in any more. */
+  #review(): void {
+    const keys = this.#authorized?.value
+    if (!keys) return
+    for (const [live, { key, name, ip }] of this.#inside) {
+      const refusal = refusalOf(keys, { key, address: ip, target: this.#options.target })
+      if (refusal === undefined) continue
+      log.info(`dropped ${name ?? key}: ${refusal}`)
+      live.end({ how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
+    }
+    this.#awaitExpiry()
+  }
+
+  #awaitExpiry(): void {
+    clearTimeout(this.#expiry)
+    const next = this.#authorized && nextExpiry(this.#authorized.value)
+    if (next === undefined) return
+    // A timer counts no further than some days: then it looks again.
+    this.#expiry = setTimeout(() => this.#review(), Math.min(next - Date.now(), A_DAY)).unref()
+  }
+}
+
+const ASK = 'ask the server’s operator to authorize the key'
+const A_DAY = 86_400_000

@@ -1,0 +1,64 @@
+import type { Registry } from 'prom-client'
+import { loadOptional } from '../frame/optional.js'
+import type { AccessEntry } from './access-log.js'
+
+/** What Prometheus is told. No label has as many values as there are clients. */
+export interface Metrics {
+  registry: Registry
+  opened(): void
+  ended(entry: AccessEntry): void
+}
+
+/** @param open how many connections are open now @param lost how many lines the access log has lost */
+export async function createMetrics(open: () => number, lost: () => number): Promise<Metrics> {
+  const { default: prometheus } = await loadOptional(() => import('prom-client'), 'prom-client', '--metrics')
+  const { collectDefaultMetrics, Counter, Gauge, Histogram } = prometheus
+  const registry = new prometheus.Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'nopki_connections_open',
+    help: 'Connections that are open now.',
+    registers,
+    collect() {
+      this.set(open())
+    },
+  })
+  new Gauge({
+    name: 'nopki_access_log_lost_lines',
+    help: 'Lines that the access log could not be given.',
+    registers,
+    collect() {
+      this.set(lost())
+    },
+  })
+  const opened = new Counter({ name: 'nopki_connections_total', help: 'Connections that were let in.', registers })
+  const ended = new Counter({
+    name: 'nopki_connections_ended_total',
+    help: 'Connections that are over, and attempts that were refused, by how they ended.',
+    labelNames: ['how'] as const,
+    registers,
+  })
+  const bytes = new Counter({
+    name: 'nopki_bytes_total',
+    help: 'Bytes of the application over channels that are closed.',
+    labelNames: ['direction'] as const,
+    registers,
+  })
+  const seconds = new Histogram({
+    name: 'nopki_connection_seconds',
+    help: 'How long connections were open.',
+    buckets: [0.01, 0.1, 1, 10, 60, 600, 3600, 86_400],
+    registers,
+  })
+  return {
+    registry,
+    opened: () => opened.inc(),
+    ended(entry) {
+      ended.inc({ how: entry.ended })
+      bytes.inc({ direction: 'received' }, entry.received)
+      bytes.inc({ direction: 'sent' }, entry.sent)
+      seconds.observe(entry.milliseconds / 1000)
+    },
+  }
+}

@@ -1,0 +1,204 @@
+import http from 'node:http'
+import type net from 'node:net'
+import { ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
+import { Failure } from '../frame/failure.js'
+import { log } from '../frame/output.js'
+import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
+import { heedSignals } from '../frame/signals.js'
+import { notifySystemd, reloadingState } from '../frame/systemd.js'
+import { type AccessEntry, AccessLog } from './access-log.js'
+import { listenAt, listeningText } from './listener.js'
+import { createMetrics, type Metrics } from './metrics.js'
+import type { Ending } from './splice.js'
+import { Throttle } from './throttle.js'
+
+/** A connection that is open, or on its way to be. */
+export interface Live {
+  /** Cuts it short; the channel's peer is told by an alert. */
+  end(ending: Ending, alert: number, text: string): void
+  done: Promise<unknown>
+}
+
+export interface ServiceOptions {
+  accessLog?: string | undefined
+  metrics?: ListenPlace | undefined
+  /** How long connections may go on when the service is told to end, in milliseconds. */
+  drainTimeout: number
+}
+
+/** What a command that serves has in common with the others: it starts, reloads, drains, logs and counts. */
+export class Service {
+  readonly live = new Set<Live>()
+  #servers: net.Server[] = []
+  #reloads: (() => void)[] = []
+  #closings: (() => void)[] = []
+  #troubles: { trouble: () => string; fails: boolean }[] = []
+  #endings: (() => void)[] = []
+  #accessLog: AccessLog | undefined
+  #metrics: Metrics | undefined
+  #drainTimeout: number
+  #closed = false
+  #whenOver = withResolver()
+  #throttle = new Throttle()
+
+  private constructor(drainTimeout: number) {
+    this.#drainTimeout = drainTimeout
+  }
+
+  static async start({ accessLog, metrics, drainTimeout }: ServiceOptions): Promise<Service> {
+    const service = new Service(drainTimeout)
+    if (accessLog !== undefined) service.#openLog(accessLog)
+    if (metrics !== undefined) await service.#openStatus(metrics)
+    return service
+  }
+
+  /** It takes nothing new any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Listens, for as long as the service takes connections. @returns where */
+  async listen(server: net.Server, place: ListenPlace): Promise<string> {
+    await listenAt(server, place)
+    // Such as too many open files: connections that are open go on.
+    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${error.message}`))
+    this.#servers.push(server)
+    return listeningText(server)
+  }
+
+  onReload(reload: () => void): void {
+    this.#reloads.push(reload)
+  }
+
+  /** Something that the health page tells while it is not empty; if it `fails` what the service is for, as 503. */
+  onHealth(trouble: () => string, fails = false): void {
+    this.#troubles.push({ trouble, fails })
+  }
+
+  /** Called when nothing new is taken any more; what is held then is waited for. */
+  onClosing(closing: () => void): void {
+    this.#closings.push(closing)
+  }
+
+  /** Called when all is over. */
+  onEnd(end: () => void): void {
+    this.#endings.push(end)
+  }
+
+  /** A connection that was let in: kept in sight until it is done. */
+  track(live: Live): void {
+    this.#metrics?.opened()
+    this.hold(live)
+  }
+
+  /** Does not end before this is done. */
+  hold(live: Live): void {
+    this.live.add(live)
+    live.done.finally(() => {
+      this.live.delete(live)
+      if (this.#closed && this.live.size === 0) this.#whenOver.resolve()
+    })
+  }
+
+  /** A connection that is over, or an attempt that came to nothing. */
+  record(entry: AccessEntry): void {
+    this.#accessLog?.write(entry)
+    this.#metrics?.ended(entry)
+  }
+
+  /** Serves until a signal has ended it, and all connections are over. */
+  async run(): Promise<void> {
+    const forget = heedSignals({ drain: () => this.#drain(), stop: () => this.#stop(), reload: () => this.#reload() })
+    notifySystemd('READY=1')
+    await this.#whenOver.promise
+    forget()
+    for (const end of this.#endings) end()
+    this.#accessLog?.close()
+  }
+
+  /** Takes nothing new; is over when what is open has ended. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    for (const server of this.#servers) server.close()
+    for (const closing of this.#closings) closing()
+    if (this.live.size === 0) this.#whenOver.resolve()
+  }
+
+  /** Closes, and lets what is open end by itself, for a while. */
+  #drain(): void {
+    notifySystemd('STOPPING=1')
+    this.close()
+    if (this.live.size === 0) return
+    log.info(`ending: ${countText(this.live.size)} open, for ${this.#drainTimeout / 1000} s at most`)
+    const timer = setTimeout(() => this.#stop(), this.#drainTimeout)
+    this.#whenOver.promise.then(() => clearTimeout(timer))
+  }
+
+  #stop(): void {
+    log.info(`ending ${countText(this.live.size)}`)
+    for (const live of this.live) live.end({ how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
+  }
+
+  #reload(): void {
+    notifySystemd(...reloadingState())
+    this.#accessLog?.reopen()
+    for (const reload of this.#reloads) reload()
+    notifySystemd('READY=1')
+  }
+
+  #openLog(path: string): void {
+    const accessLog = new AccessLog(path)
+    this.#accessLog = accessLog
+    this.onHealth(() => accessLog.trouble && `${path}: ${accessLog.trouble}`)
+  }
+
+  async #openStatus(place: ListenPlace): Promise<void> {
+    if (!isLocal(place)) {
+      throw Failure.usage(
+        `--metrics ${placeText(place)} can be read from other machines`,
+        'give a port of the loopback or unix:PATH, and have a web server in front of it',
+      )
+    }
+    const { registry, ...metrics } = await createMetrics(
+      () => this.live.size,
+      () => this.#accessLog?.lost ?? 0,
+    )
+    this.#metrics = { registry, ...metrics }
+    const server = http.createServer(async ({ method, url }, response) => {
+      if (method !== 'GET' && method !== 'HEAD') return response.writeHead(405).end()
+      if (url === '/health') return this.#sayHealth(response)
+      if (url !== '/metrics') return response.writeHead(404).end('there are /metrics and /health\n')
+      response.setHeader('content-type', registry.contentType)
+      return response.end(await registry.metrics())
+    })
+    await listenAt(server, place)
+    this.onEnd(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+    log.info(`metrics and health on ${listeningText(server)}`)
+  }
+
+  /** 503 where a client had better go elsewhere. */
+  #sayHealth(response: http.ServerResponse): void {
+    const present = this.#troubles.filter(({ trouble }) => trouble() !== '')
+    const fails = this.#closed || present.some(it => it.fails)
+    const status = this.#closed ? 'draining' : fails ? 'failing' : present.length > 0 ? 'trouble' : 'ok'
+    const troubles = present.map(({ trouble }) => trouble())
+    response.writeHead(fails ? 503 : 200, { 'content-type': 'application/json' })
+    response.end(`${JSON.stringify({ status, connections: this.live.size, troubles })}\n`)
+  }
+}
+
+function countText(count: number): string {
+  return count === 1 ? '1 connection' : `${count} connections`
+}
+
+function withResolver(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void
+  const promise = new Promise<void>(it => {
+    resolve = it
+  })
+  return { promise, resolve }
+}

@@ -1,0 +1,26 @@
+import { log } from '../frame/output.js'
+
+/** Lines that strangers can cause: so many a minute, and then how many more there were. */
+export class Throttle {
+  #said = 0
+  #unsaid = 0
+  #timer: NodeJS.Timeout | undefined
+
+  say(text: string): void {
+    this.#timer ??= setTimeout(() => this.#restart(), A_MINUTE).unref()
+    if (this.#said < MOST) {
+      this.#said += 1
+      log.info(text)
+    } else this.#unsaid += 1
+  }
+
+  #restart(): void {
+    if (this.#unsaid > 0) log.info(`${this.#unsaid} more such lines in the last minute`)
+    this.#timer = undefined
+    this.#said = 0
+    this.#unsaid = 0
+  }
+}
+
+const MOST = 20
+const A_MINUTE = 60_000

@@ -1,0 +1,45 @@
+// Key logs: what `onKeys` writes, two lines a connection.
+
+/** A connection's first keys, 32 bytes each; rekeys follow from them. */
+export interface LoggedKeys {
+  version: 1 | 2
+  clientToServer?: Uint8Array
+  serverToClient?: Uint8Array
+}
+
+/** By the client's session public key, in hex, which is in the clear in the hello. */
+export type KeyLog = ReadonlyMap<string, LoggedKeys>
+
+/**
+ * Reads `NOPKI2_CLIENT_TO_SERVER <client session public key> <key>` and its like, in hex. Empty lines and comments are passed over.
+ * @throws Error with the line's number where a line is something else
+ */
+export function parseKeyLog(text: string): KeyLog {
+  const found = new Map<string, LoggedKeys>()
+  text.split('\n').forEach((line, index) => {
+    if (/^\s*(?:#.*)?$/.test(line)) return
+    const match = /^NOPKI([12])_(CLIENT_TO_SERVER|SERVER_TO_CLIENT) ([0-9a-f]{64}) ([0-9a-f]{64})\s*$/i.exec(line)
+    if (!match) throw new Error(`line ${index + 1} is no line of a key log`)
+    const [, version, direction, connection = '', key = ''] = match
+    const keys: LoggedKeys = found.get(connection.toLowerCase()) ?? { version: version === '1' ? 1 : 2 }
+    keys[direction?.toUpperCase() === 'CLIENT_TO_SERVER' ? 'clientToServer' : 'serverToClient'] = fromHex(key)
+    found.set(connection.toLowerCase(), keys)
+  })
+  return found
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** Bytes written as hex digits, with white space and colons between them as one likes; undefined where it is something else. */
+export function fromHexText(text: string): Uint8Array | undefined {
+  const digits = text.replace(/[\s:]+/g, '')
+  return digits !== '' && digits.length % 2 === 0 && /^[0-9a-f]+$/i.test(digits) ? fromHex(digits) : undefined
+}
+
+function fromHex(digits: string): Uint8Array {
+  return Uint8Array.from({ length: digits.length / 2 }, (_, at) =>
+    Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16),
+  )
+}

@@ -1,0 +1,267 @@
+// nopki route, as a process: what it says, how it is told to change, and what happens to clients when it goes and comes back.
+
+import { fork } from 'node:child_process'
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodePublicKey, encodeSecretKey, generateKeyPair, type SecureSocket } from '../src/node/index.js'
+import { filesIn, nopki, type Running, startNopki, workFolder } from './support/command.js'
+import { dialPlain, dialThrough, echoServers, freePort, line, middleboxKeys } from './support/routing.js'
+import {
+  cleanUpAfter,
+  guarded,
+  hashOf,
+  listen,
+  next,
+  readAll,
+  rejects,
+  serverKeys,
+  someBytes,
+  track,
+} from './support/sockets.js'
+
+const test = suite('route command')
+const check = (name: string, body: () => Promise<void>, limit = 30_000) => guarded(test, name, body, limit)
+cleanUpAfter(test)
+const folder = filesIn(workFolder(test))
+const key = folder.write('router.key', `${encodeSecretKey(middleboxKeys.secretKey)}\n`)
+const router = encodePublicKey(middleboxKeys.publicKey)
+const server = encodePublicKey(serverKeys.publicKey)
+
+async function start(table: string, ...options: string[]): Promise<{ command: Running; port: number }> {
+  const port = await freePort()
+  const command = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table, ...options])
+  await command.shows(/^routing on /m)
+  return { command, port }
+}
+
+async function end(command: Running): Promise<void> {
+  command.child.kill('SIGTERM')
+  assert.is((await command.ended).code, 0, command.err)
+}
+
+async function echo(socket: SecureSocket, text: string): Promise<void> {
+  socket.write(text)
+  assert.is(String((await next(socket, 'data'))[0]), text)
+}
+
+check('a transcript: start, a table that changes, a line that is wrong, and the end', async () => {
+  const [first, second] = await echoServers(2)
+  const table = folder.write('routes', `${line(serverKeys.publicKey, first!.port)}\n`)
+  const { command, port } = await start(table)
+  const early = await dialThrough(port)
+  await echo(early, 'one')
+
+  appendFileSync(table, 'pk_nonsense 4433\n')
+  await command.shows(/stay/)
+  await echo(await dialThrough(port), 'two')
+  writeFileSync(`${table}.new`, `${line(serverKeys.publicKey, second!.port)}\n`)
+  renameSync(`${table}.new`, table)
+  await command.shows(/was read anew/)
+  await echo(await dialThrough(port), 'three')
+  assert.is(second!.sockets.length, 1)
+  writeFileSync(table, '# none\n')
+  command.child.kill('SIGHUP')
+  await command.shows(/was read anew[\s\S]*was read anew/)
+  await rejects(dialThrough(port), 'PEER_REJECTED')
+  await echo(early, 'still here')
+
+  command.child.kill('SIGTERM')
+  await command.shows(/^ending: /m)
+  await rejects(dialThrough(port), 'ECONNREFUSED')
+  await echo(early, 'to the end')
+  early.end()
+  for (const socket of [...first!.sockets, ...second!.sockets]) socket.end()
+  const { code, out, err } = await command.ended
+  assert.is(code, 0)
+  assert.is(String(out), '')
+  assert.fixture(
+    err,
+    `routing on 127.0.0.1:${port} as ${router}: 1 route
+warning: ${table}:2: a public key was expected, and its text has 8 characters; what was read before stays in force
+hint: public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix
+${table} was read anew
+${table} was read anew
+ending: 3 connections open, for 30 s at most
+`,
+  )
+})
+
+// More of it is in test/transcripts/route.txt.
+check('what is wrong is said, with what to do, and the exit code', async () => {
+  const table = folder.write('empty', '')
+  const fails = async (args: string[], code: number, stderr: RegExp) => {
+    const result = await nopki(['route', ...args])
+    assert.is(result.code, code, result.err)
+    assert.is(String(result.out), '')
+    assert.match(result.err, stderr)
+  }
+  await fails(['0', '-k', '/nowhere', '-t', table], 1, /^error: there is no file \/nowhere\nhint: .*\n$/)
+  await fails(['0', '-k', key, '-t', table, '--handshake-timeout', 'x'], 2, /^error: --handshake-timeout is “x”\n/)
+  await fails(['0', '-k', key, '-t', table, '--table-password', key], 2, /^error: --table-password is for a table in/)
+  const taken = track(net.createServer())
+  const port = await listen(taken)
+  await fails([`127.0.0.1:${port}`, '-k', key, '-t', table], 1, /^error: 127\.0\.0\.1:\d+ is in use\nhint: .*\n$/)
+})
+
+check(
+  '500 clients at once, while the table changes, strangers call, and one never finishes its hello',
+  async () => {
+    const servers = await echoServers(2)
+    const lines = servers.map(it => line(serverKeys.publicKey, it.port))
+    const table = folder.write('busy', lines[0]!)
+    const { command, port } = await start(table)
+    const strangers = ['GET / HTTP/1.1\r\n\r\n', Buffer.from('16030100', 'hex'), someBytes(3000), 'npk2'].map(it =>
+      dialPlain(port, it),
+    )
+    let changes = 0
+    const changing = (async () => {
+      while (changes >= 0) {
+        writeFileSync(`${table}.new`, lines[++changes % 2]!)
+        renameSync(`${table}.new`, table)
+        command.child.kill('SIGHUP')
+        await sleep(20)
+      }
+    })()
+    const data = someBytes(50_000)
+    const expected = hashOf(data)
+    const one = async () => {
+      const socket = await dialThrough(port, { allowHalfOpen: true, handshakeTimeout: 25_000 })
+      const back = readAll(socket)
+      socket.end(data)
+      assert.is(hashOf(await back), expected)
+    }
+    await Promise.all(Array.from({ length: 500 }, one))
+    assert.ok(changes > 5, `${changes} changes`)
+    changes = -10
+    await changing
+    for (const it of servers) assert.ok(it.sockets.length > 0)
+    assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, 500)
+    for (const { received } of strangers) assert.is(received, 0)
+    assert.not.match(command.err, /error|Error/)
+    await end(command)
+  },
+  60_000,
+)
+
+check('a flood of hellos that never finish does not keep others out', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('flooded', line(serverKeys.publicKey, backend!.port)))
+  const flood = fork(new URL('./support/flood.js', import.meta.url), [String(port), '2000'])
+  await next(flood, 'message')
+  const one = async () => {
+    const client = await dialThrough(port)
+    await echo(client, 'in between')
+    client.destroy()
+  }
+  await Promise.all(Array.from({ length: 50 }, one))
+  const gone = next(flood, 'exit')
+  flood.send('enough')
+  await gone
+  await end(command)
+  assert.match(command.err, /^refused 127\.0\.0\.1:\d+: 1024 hellos are awaited$/m)
+})
+
+check('a router that is killed: its clients are told, and find it again when it is back', async () => {
+  const [backend] = await echoServers(1)
+  const table = folder.write('killed', line(serverKeys.publicKey, backend!.port))
+  const { command, port } = await start(table)
+  const clients = await Promise.all(Array.from({ length: 20 }, () => dialThrough(port)))
+  for (const client of clients) await echo(client, 'here')
+  const failed = Promise.all(clients.map(it => next(it, 'error')))
+  const servers = Promise.all(backend!.sockets.map(it => next(it, 'error')))
+  command.child.kill('SIGKILL')
+  await command.ended
+  for (const [error] of await failed) assert.is(error.code, 'LINK_TRUNCATED')
+  for (const [error] of await servers) assert.is(error.code, 'LINK_TRUNCATED')
+  await rejects(dialThrough(port), 'ECONNREFUSED')
+  const again = startNopki(['route', `127.0.0.1:${port}`, '-k', key, '-t', table])
+  await again.shows(/^routing on /m)
+  const client = await dialThrough(port)
+  await echo(client, 'back')
+  client.on('error', () => {})
+  again.child.kill('SIGKILL')
+  await again.ended
+})
+
+check('a backend that goes and comes back', async () => {
+  const port = await freePort()
+  const table = folder.write('gone', line(serverKeys.publicKey, port))
+  const { command, port: at } = await start(table)
+  const error = await rejects(dialThrough(at), 'PEER_REJECTED')
+  assert.is(error.reason, `the middlebox cannot reach ${server} now`)
+  const [backend] = await echoServers(1)
+  // The same key at the place where the table says: a plain forwarder stands for it.
+  const forwarder = track(
+    net.createServer(socket => {
+      const inner = net.connect(backend!.port, '127.0.0.1')
+      socket.pipe(inner).pipe(socket)
+      for (const it of [socket, inner]) it.on('error', () => {})
+    }),
+  )
+  forwarder.listen(port, '127.0.0.1')
+  await command.shows(/^127.* is back$/m)
+  const client = await dialThrough(at)
+  await echo(client, 'here')
+  client.destroy()
+  await end(command)
+  assert.match(
+    command.err,
+    /^warning: 127\.0\.0\.1:\d+ cannot be reached: connect ECONNREFUSED.*; it is asked until it is back\n127\.0\.0\.1:\d+ is back$/m,
+  )
+})
+
+check('a second SIGTERM cuts off what is left', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('cut', line(serverKeys.publicKey, backend!.port)))
+  const client = await dialThrough(port)
+  await echo(client, 'here')
+  const failed = next(client, 'error')
+  backend!.sockets[0]!.on('error', () => {})
+  command.child.kill('SIGTERM')
+  await command.shows(/^ending: 1 connection /m)
+  command.child.kill('SIGTERM')
+  assert.is((await failed)[0].code, 'LINK_TRUNCATED')
+  assert.is((await command.ended).code, 0)
+})
+
+check('a Unix socket in front, and one behind', async () => {
+  const path = folder.path('front.sock')
+  const behind = folder.path('behind.sock')
+  const { createServer } = await import('../src/node/index.js')
+  const backend = track(createServer({ keyPair: serverKeys }, socket => socket.pipe(socket)))
+  await new Promise<void>(resolve => backend.listen(behind, resolve))
+  const command = startNopki([
+    'route',
+    `unix:${path}`,
+    '-k',
+    key,
+    '-t',
+    folder.write('unix', `${server} unix:${behind}`),
+  ])
+  await command.shows(/^routing on unix:/m)
+  const client = await dialThrough(0, {
+    stream: net.connect({ path, allowHalfOpen: true }),
+    allowHalfOpen: true,
+  } as never)
+  const back = readAll(client)
+  client.end('over two Unix sockets')
+  assert.is(String(await back), 'over two Unix sockets')
+  await end(command)
+})
+
+check('the key never shows', async () => {
+  const { command } = await start(folder.write('quiet', line(generateKeyPair().publicKey, 1)))
+  const { readFileSync } = await import('node:fs')
+  const secret = encodeSecretKey(middleboxKeys.secretKey)
+  if (process.platform === 'linux') {
+    for (const name of ['cmdline', 'environ'])
+      assert.not.ok(readFileSync(`/proc/${command.pid}/${name}`, 'latin1').includes(secret))
+  }
+  await end(command)
+  assert.not.ok(command.err.includes(secret))
+})
+
+test.run()
