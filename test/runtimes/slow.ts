@@ -6,9 +6,9 @@ import { suiteProject } from './scratch.js'
 import { skipped } from './skip.js'
 
 /** Tests what a fast writer over a WebSocket can make a slow reader hold, and itself: between Node and another runtime. */
-export function testSlowReader(other: RuntimeName): void {
+export function testSlowReader(other: RuntimeName, writer: RuntimeName): void {
   const [node, runtime] = [findRuntime('node'), findRuntime(other)]
-  for (const { offers } of FLOODS.filter(it => it.other === other)) {
+  for (const { offers } of FLOODS.filter(it => it.other === other && it.offers === writer)) {
     const reader = offers === 'node' ? other : 'node'
     const name = `${FLOOD_MIB} MiB offered by ${offers} to a slow ${reader}`
     if (typeof runtime === 'string' || typeof node === 'string') skipped(name, String(runtime))

@@ -1,3 +1,3 @@
 import { testSlowReader } from './runtimes/slow.js'
 
-testSlowReader('workerd')
+testSlowReader('chromium', 'node')
