@@ -24,7 +24,7 @@ test('the tarball has what is used, and nothing else', () => {
   const loose = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'build/channel.wasm', 'package.json']
   for (const file of loose) assert.ok(tarball.files.includes(file), `${file} is missing`)
   for (const file of tarball.files) {
-    if (loose.includes(file) || /^docs\/[\w-]+\.md$/.test(file)) continue
+    if (loose.includes(file) || /^(?:docs\/[\w/-]+\.md|build\/man\/[\w-]+\.1)$/.test(file)) continue
     const [, source] = file.match(/^build\/(src\/.+?)(?:\.js|\.d\.ts)$/) ?? []
     assert.ok(source, `${file} is packed, and nobody needs it`)
     // What was built from a file that is gone stays in build/ until npm run clean.
@@ -100,7 +100,7 @@ function targetsOf(map: unknown): string[] {
   return Object.values(map ?? {}).flatMap(targetsOf)
 }
 
-const MOST_PACKED = 200_000
+const MOST_PACKED = 320_000
 const ATTW = ['--profile', 'esm-only', '--format', 'json', '--exclude-entrypoints', './channel.wasm', './package.json']
 
 test.run()
