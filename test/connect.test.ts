@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { makeKey, nopki, run, withCommand, workFolder } from './support/command.js'
-import { guarded, someBytes, track } from './support/sockets.js'
+import { cleanUpAfter, guarded, someBytes, track } from './support/sockets.js'
 import { startListen, tunnelKeys } from './support/tunnel.js'
+
+cleanUpAfter(test)
 
 const folder = workFolder(test)
 const path = (name: string) => join(folder, name)
@@ -80,7 +82,13 @@ check('who is no server of this protocol', async () => {
     ['SSH-2.0-x\r\n'.padEnd(2000), /PEER_VERSION/],
   ]
   for (const [answer, pattern] of answers) {
-    const other = track(net.createServer(socket => socket.on('error', () => {}).end(answer)))
+    const other = track(
+      net.createServer(socket =>
+        track(socket)
+          .on('error', () => {})
+          .end(answer),
+      ),
+    )
     await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve))
     const { port } = other.address() as net.AddressInfo
     const { code, err } = await nopki(['connect', `nopki://${server.publicKey}@127.0.0.1:${port}`])

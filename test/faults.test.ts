@@ -10,6 +10,7 @@ import { loadKey } from '../src/cli/keys/options.js'
 import { connect } from '../src/node/index.js'
 import { installed, nopki, Running, run, skippedWithout, startNopki, workFolder } from './support/command.js'
 import {
+  cleanUpAfter,
   guarded,
   hashOf,
   next,
@@ -26,6 +27,7 @@ const folder = workFolder(test)
 const path = (name: string) => join(folder, name)
 const keys = await tunnelKeys(folder)
 const keyPair = await loadKey(keys.alice.file, undefined)
+cleanUpAfter(test)
 const check = (name: string, body: () => Promise<void>) => guarded(test, name, body, 60_000)
 
 const echo = () => plainServer(socket => void socket.pipe(socket))

@@ -17,8 +17,10 @@ import {
   withCommand,
   workFolder,
 } from './support/command.js'
-import { guarded, next, someBytes, track } from './support/sockets.js'
+import { cleanUpAfter, guarded, next, someBytes, track } from './support/sockets.js'
 import { startListen, tunnelKeys } from './support/tunnel.js'
+
+cleanUpAfter(test)
 
 const folder = workFolder(test)
 const path = (name: string) => join(folder, name)

@@ -6,8 +6,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadKey } from '../src/cli/keys/options.js'
 import { makeKey, nopki, type Running, run, startNopki, workFolder } from './support/command.js'
-import { guarded, next, plainServer, track } from './support/sockets.js'
+import { cleanUpAfter, guarded, next, plainServer, track } from './support/sockets.js'
 import { dialPlain } from './support/tunnel.js'
+
+cleanUpAfter(test)
 
 const folder = workFolder(test)
 const path = (name: string) => join(folder, name)

@@ -11,6 +11,7 @@ import { proxyHeader } from '../src/cli/tunnel/proxy.js'
 import { connect, decodePublicKey } from '../src/node/index.js'
 import { makeKey, nopki, run, startNopki, workFolder } from './support/command.js'
 import {
+  cleanUpAfter,
   guarded,
   hashOf,
   next,
@@ -23,6 +24,8 @@ import {
   until,
 } from './support/sockets.js'
 import { dialPlain, startExpose, startForward, startTunnel, tunnelKeys } from './support/tunnel.js'
+
+cleanUpAfter(test)
 
 const folder = workFolder(test)
 const keys = await tunnelKeys(folder)
