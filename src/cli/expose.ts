@@ -82,8 +82,10 @@ export const expose = defineCommand({
       ...keylogTo(values.keylog),
     }
     const where = await new Door(service, options, visit => backend.serve(visit)).open()
+    // It heeds signals before anybody is told that it is there.
+    const over = service.run()
     log.info(`exposing ${placeText(target)} on ${where} as ${encodePublicKey(keyPair.publicKey)}`)
-    await service.run()
+    await over
   },
 })
 

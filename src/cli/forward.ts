@@ -55,8 +55,10 @@ export const forward = defineCommand({
     const service = await Service.start(serviceOptionsOf(values))
     const front = new Front(service, dial, values)
     const where = await service.listen(front.server(), place)
+    // It heeds signals before anybody is told that it is there.
+    const over = service.run()
     log.info(`forwarding ${where}`)
-    await service.run()
+    await over
   },
 })
 

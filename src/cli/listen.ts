@@ -77,8 +77,10 @@ export const listen = defineCommand({
     const limits = limitsOf(values)
     const options = { place, keyPair, authorized, limits, once, keepAlive: 0, ...keylogTo(values.keylog) }
     const where = await new Door(service, options, onVisit).open()
+    // It heeds signals before anybody is told that it is there.
+    const over = service.run()
     log.info(`listening on ${addressText(where, place, keyPair.publicKey)}`)
-    await service.run()
+    await over
     await streams?.finished
   },
 })

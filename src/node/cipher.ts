@@ -49,7 +49,7 @@ function keepFreedMemory(): void {
 const CIPHER = 'chacha20-poly1305'
 const OPTIONS = { authTagLength: MAC_BYTES }
 const WHOLE = { plaintextLength: 0 }
-// A call costs microseconds, whatever the length: bench/cipher.ts compares.
+// A call costs microseconds, whatever the length: sealing and opening took as long in wasm at 4 to 6 KB, and twice as long at 8.
 const GAINS_FROM = 8192
 // A collection of new objects comes at the latest when they hold 32 MB.
 const KEPT_BYTES = 48 * 1024 * 1024
