@@ -25,13 +25,18 @@ export function findRuntime(name: RuntimeName): Runtime | string {
   return { name, path, version: said.match(/[\d.]+(?:-\d+)*/)?.[0] ?? said.trim() }
 }
 
-/** The binary in whichever platform package npm has chosen: the install scripts that would copy it are not needed. */
+/**
+ * The binary in whichever platform package npm has chosen: the install scripts that would copy it are not needed. Where npm runs them,
+ * Bun's moves it into its own package, in place of a stand-in that has been there.
+ */
 function packaged(name: string): string | undefined {
   const main = require.resolve(`${name}/package.json`)
   const manifest = JSON.parse(readFileSync(main, 'utf8')) as { optionalDependencies: Record<string, string> }
-  return Object.keys(manifest.optionalDependencies)
-    .map(platform => join(dirname(main), '..', platform))
+  const platforms = Object.keys(manifest.optionalDependencies).map(platform => join(dirname(main), '..', platform))
+  const moved = join(dirname(main), 'bin', `${name}.exe`)
+  return platforms
     .flatMap(folder => ['', '.exe'].flatMap(end => [join(folder, name + end), join(folder, 'bin', name + end)]))
+    .concat(platforms.some(folder => existsSync(folder)) ? moved : [])
     .find(path => existsSync(path))
 }
 
