@@ -9,7 +9,7 @@ import { nodeCipher } from '../src/node/cipher.js'
 import { nativeCipher, works } from '../src/node/native.js'
 import { sodiumCipher } from '../src/node/sodium.js'
 import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
-import { cleanUpAfter, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
+import { cleanUpAfter, delay, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
 
 cleanUpAfter(test)
 
@@ -48,6 +48,20 @@ guarded(test, 'one connection mixes both kinds, in both directions, whatever the
       }
     }
   }
+})
+
+guarded(test, 'what the host sealed counts as sent: a socket that writes nothing else is not inactive', async () => {
+  const { client, server } = await pair(2)
+  server.resume()
+  let inactive = false
+  client.setTimeout(1000, () => {
+    inactive = true
+  })
+  for (let round = 0; round < 10; round++) {
+    client.write(someBytes(65_536))
+    await delay(200)
+  }
+  assert.not(inactive)
 })
 
 test('what the host opened is a window of its own, between what the core opened, and can be read in parts', () => {

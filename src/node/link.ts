@@ -108,6 +108,7 @@ export class Link {
     if (held.length > 0) {
       transport.cork()
       for (const piece of held) transport.write(piece)
+      this.#handler.onSent?.()
     }
     const more = this.#flushWindow()
     if (held.length > 0) transport.uncork()
