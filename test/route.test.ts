@@ -290,11 +290,10 @@ check('a side that does not read holds the other back', async () => {
   for (let same = 0, before = -1; same < 20; ) {
     if (client.writableLength === 0) client.write(chunk)
     await new Promise(resolve => setTimeout(resolve, 10))
-    same = relayed.bytesRead === before ? same + 1 : 0
+    same = relayed.bytesRead === before && client.writableLength > 0 ? same + 1 : 0
     before = relayed.bytesRead
   }
   assert.ok(relayed.bytesRead < 40_000_000, `${relayed.bytesRead} bytes were taken`)
-  assert.ok(client.writableLength > 0)
   const before = relayed.bytesRead
   far.resume()
   await until(() => relayed.bytesRead > before)

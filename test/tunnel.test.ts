@@ -98,6 +98,25 @@ check('a reset of the service is a reset for the client, behind what came before
   assert.is(linesOf(path('reset'))[0].ended, 'plain')
 })
 
+check('a reset that waits behind data is no end, though libuv gives it as one', async () => {
+  const sockets: net.Socket[] = []
+  const service = await plainServer(socket => sockets.push(socket))
+  const tunnel = await startTunnel(keys, service, { expose: ['--access-log', path('late-reset')] })
+  const client = track(dialPlain(tunnel.port))
+  const result = readUntilError(client)
+  client.write('hello')
+  await until(() => (sockets[0]?.bytesRead ?? 0) === 5)
+  tunnel.expose.child.kill('SIGSTOP')
+  sockets[0]?.write('before', () => sockets[0]?.resetAndDestroy())
+  await next(sockets[0] as net.Socket, 'close')
+  tunnel.expose.child.kill('SIGCONT')
+  const { data, error } = await result
+  assert.is(String(data), 'before')
+  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+  await until(() => readFileSync(path('late-reset'), 'utf8') !== '')
+  assert.is(linesOf(path('late-reset'))[0].ended, 'plain')
+})
+
 check('a reset of the client is a reset for the service', async () => {
   const failed: Promise<{ data: Buffer; error: Error }>[] = []
   const service = await plainServer(socket => failed.push(readUntilError(socket)))

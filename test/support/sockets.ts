@@ -142,13 +142,17 @@ export function readAll(stream: Duplex, pace?: () => Promise<void>): Promise<Buf
 export async function readUntilError(stream: Duplex, pace?: () => Promise<void>) {
   const parts: Buffer[] = []
   try {
-    for await (const chunk of stream) {
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
       parts.push(chunk)
       await pace?.()
     }
+    // libuv gives data and a reset that wait together as data and an end: the next write tells.
+    if (stream instanceof net.Socket && stream.writable)
+      await new Promise<void>((resolve, reject) => stream.once('error', reject).write('', error => void (error || resolve())))
   } catch (error) {
     return { data: Buffer.concat(parts), error: error as ChannelError }
   }
+  stream.destroy()
   throw new Error('the stream ended, where an error was due')
 }
 

@@ -48,7 +48,7 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    this.#passEnd(from, to)
+    this.#passEnd(from, to, then => unlessReset(from, then))
   }
 
   /** Channel to plain: the records of one turn in one write. */
@@ -70,11 +70,11 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    this.#passEnd(from, to)
+    this.#passEnd(from, to, then => then())
   }
 
-  #passEnd(from: Duplex, to: Duplex): void {
-    const pass = () => void (this.#ending || to.end())
+  #passEnd(from: Duplex, to: Duplex, ifSo: (then: () => void) => void): void {
+    const pass = () => ifSo(() => void (this.#ending || to.end()))
     // It may have ended before it was joined.
     if (from.readableEnded) pass()
     else from.on('end', pass)
@@ -120,6 +120,17 @@ function resetBehind(plain: net.Socket): void {
   const timer = setTimeout(() => reset(plain), LAST_WORDS_MS)
   plain.once('close', () => clearTimeout(timer))
   plain.write('', () => reset(plain))
+}
+
+/**
+ * Goes on if the end that a plain socket gave is one. Where data and a reset wait together, libuv gives the data and an end; the reset
+ * is found by the next write, which needs no bytes to fail.
+ */
+function unlessReset(plain: net.Socket, then: () => void): void {
+  if (!plain.writable) then()
+  else if (plain.writableLength === 0) plain.write('', error => void (error || then()))
+  // What is being written fails in this turn of the event loop, or is no sign of a reset: it may wait for long.
+  else setImmediate(() => setImmediate(then))
 }
 
 function closed(stream: Duplex): Promise<void> {
