@@ -148,7 +148,9 @@ export async function readUntilError(stream: Duplex, pace?: () => Promise<void>)
     }
     // libuv gives data and a reset that wait together as data and an end: the next write tells.
     if (stream instanceof net.Socket && stream.writable)
-      await new Promise<void>((resolve, reject) => stream.once('error', reject).write('', error => void (error || resolve())))
+      await new Promise<void>((resolve, reject) =>
+        stream.once('error', reject).write('', error => void (error || resolve())),
+      )
   } catch (error) {
     return { data: Buffer.concat(parts), error: error as ChannelError }
   }
