@@ -18,7 +18,7 @@ interface Import {
 }
 interface Libsodium {
   bytes: Uint8Array
-  names: Map<string, string>
+  names: Map<string, string | number>
 }
 
 const root = new URL('../../', import.meta.url)

@@ -1,6 +1,7 @@
 // What a handshake keeps from one message to the next; wiped and freed when it is over.
 
 import { KEY_BYTES, VERSION_BYTES } from "../../src/wire/layout"
+import { PAIR_BYTES, Pair } from "../agreement"
 import { Arena, allocate, release } from "../memory"
 import { KEM_SECRET_KEY_BYTES } from "../sodium"
 import { RUNNING_BYTES } from "../transcript"
@@ -12,6 +13,7 @@ import { RUNNING_BYTES } from "../transcript"
  * │ running transcript: h [32] ‖ ck [32]                 (version 2)          │
  * │ expected key [32]: the pinned server key             (client)             │
  * │ addressed key [32]: what opens the hello's box       (client)             │
+ * │ addressed pair: that key and our session key         (client)             │
  * │ peer's session public key [32]                       (server)             │
  * │ session keys [64]: client to server ‖ server to client, once both proved  │
  * │ ML-KEM secret key: pointer                           (client, version 2)  │
@@ -25,7 +27,8 @@ const SESSION_PUBLIC: usize = SESSION_SECRET + KEY_BYTES
 const RUNNING: usize = SESSION_PUBLIC + KEY_BYTES
 const EXPECTED: usize = RUNNING + RUNNING_BYTES
 const ADDRESSED: usize = EXPECTED + KEY_BYTES
-const PEER_SESSION: usize = ADDRESSED + KEY_BYTES
+const ADDRESSED_PAIR: usize = ADDRESSED + KEY_BYTES
+const PEER_SESSION: usize = ADDRESSED_PAIR + PAIR_BYTES
 const SESSION_KEYS: usize = PEER_SESSION + KEY_BYTES
 const KEM_SECRET: usize = SESSION_KEYS + 2 * KEY_BYTES
 const HEAD: usize = KEM_SECRET + 4
@@ -43,6 +46,7 @@ export class Handshake {
   get running(): usize { return changetype<usize>(this) + RUNNING }
   get expected(): usize { return changetype<usize>(this) + EXPECTED }
   get addressed(): usize { return changetype<usize>(this) + ADDRESSED }
+  get addressedPair(): Pair { return changetype<Pair>(changetype<usize>(this) + ADDRESSED_PAIR) }
   get peerSession(): usize { return changetype<usize>(this) + PEER_SESSION }
   get sessionKeys(): usize { return changetype<usize>(this) + SESSION_KEYS }
   get kemSecret(): usize { return load<u32>(changetype<usize>(this), KEM_SECRET) }

@@ -2,21 +2,23 @@
 // here, committed in the last lines of its function, and the scratch is wiped.
 
 import { KEY_BYTES } from "../../src/wire/layout"
+import { PAIR_BYTES, Pair } from "../agreement"
 import { Arena, allocate, release } from "../memory"
 import { RUNNING_BYTES, TRANSCRIPT_BYTES, Transcript } from "../transcript"
 import { Handshake } from "./state"
 
 /*
- * ┌────────────┬──────────────────────────┬───────────┬─────────────────┬───────────┐
- * │ transcript │ shared [32] ‖ kem [32]   │ key [32]  │ session key [32]│ seed [64] │
- * └────────────┴──────────────────────────┴───────────┴─────────────────┴───────────┘
+ * ┌────────────┬────────────────────────┬──────────┬───────────┬──────────┬──────┐
+ * │ transcript │ shared [32] ‖ kem [32] │ key [32] │ seed [64] │ sessions │ pair │
+ * └────────────┴────────────────────────┴──────────┴───────────┴──────────┴──────┘
  */
 const SHARED: usize = TRANSCRIPT_BYTES
 const KEM: usize = SHARED + KEY_BYTES
 const KEY: usize = KEM + KEY_BYTES
-const PAIR: usize = KEY + KEY_BYTES
-const SEED: usize = PAIR + KEY_BYTES
-const STEP_BYTES: usize = SEED + 2 * KEY_BYTES
+const SEED: usize = KEY + KEY_BYTES
+const SESSIONS: usize = SEED + 2 * KEY_BYTES
+const PAIR: usize = SESSIONS + PAIR_BYTES
+const STEP_BYTES: usize = PAIR + PAIR_BYTES
 
 @unmanaged
 export class Step {
@@ -26,9 +28,11 @@ export class Step {
   get kem(): usize { return changetype<usize>(this) + KEM }
   /** 32 bytes that a box held, or is to hold. */
   get key(): usize { return changetype<usize>(this) + KEY }
-  /** The key of a pair that seals boxes: crypto_box_beforenm. */
-  get pair(): usize { return changetype<usize>(this) + PAIR }
   get seed(): usize { return changetype<usize>(this) + SEED }
+  /** Both session keys, in version 1. */
+  get sessions(): Pair { return changetype<Pair>(changetype<usize>(this) + SESSIONS) }
+  /** A long-term key and a session key. */
+  get pair(): Pair { return changetype<Pair>(changetype<usize>(this) + PAIR) }
 }
 
 /** Scratch with a copy of the transcript as it stands, or null where memory has run out. */

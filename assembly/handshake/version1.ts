@@ -7,13 +7,13 @@ import {
 } from "../../src/wire/status"
 import { Channel } from "../channel"
 import { equalKeys } from "../memory"
-import { crypto_box_beforenm, crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
+import { crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
 import { Box, openBox, sealBox } from "../wire/box"
 import { Challenge1 } from "../wire/challenge"
 import { Hello1 } from "../wire/hello"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import { checkExpectedKey, drawSession, sealExpectedKey, settleKeys } from "./hello"
+import { agreeWithPeer, checkExpectedKey, drawSession, sealExpectedKey, settleKeys } from "./hello"
 import { Handshake } from "./state"
 import { Step } from "./step"
 
@@ -27,7 +27,7 @@ export function writeHello1(channel: Channel, step: Step): i32 {
   settleKeys(channel, step)
   hello.version = VERSION_1
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, handshake, step)
+  const status = sealExpectedKey(hello.expectedKey, handshake)
   if (status < 0) return status
   commitMessage(channel.writer, HELLO_1_BYTES)
   channel.phase = PHASE_HELLO_SENT
@@ -45,9 +45,9 @@ export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   drawSession(handshake)
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
   memory.copy(challenge.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  if (crypto_box_beforenm(step.shared, hello.sessionKey, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
-  sealBox(challenge.serverKey, handshake.publicKey, step.shared)
-  sealBox(challenge.proof, hello.sessionKey, step.pair)
+  if (!step.sessions.agree(handshake.sessionSecret, hello.sessionKey)) return STATUS_WEAK_KEY
+  sealBox(challenge.serverKey, handshake.publicKey, step.sessions.boxKey)
+  sealBox(challenge.proof, hello.sessionKey, step.pair.boxKey)
   commitMessage(channel.writer, CHALLENGE_1_BYTES)
   channel.phase = PHASE_CHALLENGE_SENT
   return 0
@@ -61,9 +61,9 @@ export function answerChallenge1(channel: Channel, challenge: Challenge1, step: 
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
   const response = changetype<Response>(message)
-  sealBox(response.clientKey, handshake.publicKey, step.shared)
-  if (crypto_box_beforenm(step.pair, challenge.sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
-  sealBox(response.answer, challenge.sessionKey, step.pair)
+  sealBox(response.clientKey, handshake.publicKey, step.sessions.boxKey)
+  if (!step.pair.agree(handshake.secretKey, challenge.sessionKey)) return STATUS_WEAK_KEY
+  sealBox(response.answer, challenge.sessionKey, step.pair.boxKey)
   commitMessage(channel.writer, RESPONSE_BYTES)
   agreeOnKeys(handshake, ROLE_CLIENT, challenge.sessionKey)
   channel.phase = PHASE_PEER_PROVED
@@ -81,16 +81,17 @@ export function checkResponse1(channel: Channel, response: Response, step: Step)
 
 /**
  * The same checks on both sides, in the protocol's order: the long-term key box opens; it is the pinned key, if any; the proof opens
- * under that key; its data is our session key. `step.shared` is left holding the key between the two session keys.
+ * under that key; its data is our session key. `step.sessions` is left holding both session keys’ pair.
  */
 function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box, step: Step): i32 {
   const handshake = channel.handshake
   const peerKey = channel.peerKey
-  if (crypto_box_beforenm(step.shared, peerSession, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
-  if (!openBox(keyBox, peerKey, step.shared)) return STATUS_KEY_BOX
+  if (!step.sessions.agree(handshake.sessionSecret, peerSession)) return STATUS_WEAK_KEY
+  if (!openBox(keyBox, peerKey, step.sessions.boxKey)) return STATUS_KEY_BOX
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
-  if (crypto_box_beforenm(step.pair, peerKey, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
-  if (!openBox(proof, step.key, step.pair)) return STATUS_PROOF
+  if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY
+  step.pair.deriveBoxKey()
+  if (!openBox(proof, step.key, step.pair.boxKey)) return STATUS_PROOF
   return equalKeys(step.key, handshake.sessionPublic) ? 0 : STATUS_PROOF
 }
 

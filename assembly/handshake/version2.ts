@@ -10,12 +10,12 @@ import {
   STATUS_REJECT_UNVERIFIED, STATUS_VERSION_REFUSED, STATUS_WEAK_KEY
 } from "../../src/wire/status"
 import { REJECT_NOT_MY_KEY, REJECT_VERSION_NOT_SERVED } from "../../src/wire/stream"
+import { agree } from "../agreement"
 import { Channel } from "../channel"
 import { random } from "../host"
 import { allocate, equalKeys } from "../memory"
 import {
-  KEM_SECRET_KEY_BYTES, crypto_kem_mlkem768_dec, crypto_kem_mlkem768_enc_deterministic, crypto_kem_mlkem768_seed_keypair,
-  crypto_scalarmult
+  KEM_SECRET_KEY_BYTES, crypto_kem_mlkem768_dec, crypto_kem_mlkem768_enc_deterministic, crypto_kem_mlkem768_seed_keypair
 } from "../sodium"
 import { Transcript } from "../transcript"
 import { Box, openBox, sealBox } from "../wire/box"
@@ -24,7 +24,9 @@ import { Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import { EXPECTED_THIS, checkExpectedKey, drawSession, openReject, sealExpectedKey, settleKeys, writeReject } from "./hello"
+import {
+  EXPECTED_THIS, agreeWithPeer, checkExpectedKey, drawSession, openReject, sealExpectedKey, settleKeys, writeReject
+} from "./hello"
 import { Handshake, forgetKemSecret } from "./state"
 import { Step, commitStep } from "./step"
 
@@ -42,7 +44,7 @@ export function writeHello2(channel: Channel, step: Step): i32 {
   settleKeys(channel, step)
   hello.version = VERSION_2
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, handshake, step)
+  const status = sealExpectedKey(hello.expectedKey, handshake)
   if (status < 0) return status
   step.transcript.mixHash(message, HELLO_2_BYTES)
 
@@ -71,11 +73,10 @@ export function answerHello2(channel: Channel, hello: Hello2, step: Step): i32 {
     return STATUS_WEAK_KEY
   }
   transcript.mixHash(message, CHALLENGE_2_SERVER_KEY)
-  if (crypto_scalarmult(step.shared, handshake.sessionSecret, hello.sessionKey) != 0) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.sessionSecret, hello.sessionKey)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   sealMixed(challenge.serverKey, handshake.publicKey, transcript)
-  if (crypto_scalarmult(step.shared, handshake.secretKey, hello.sessionKey) != 0) return STATUS_WEAK_KEY
-  transcript.mixKey(step.shared, KEY_BYTES)
+  transcript.mixKey(step.pair.shared, KEY_BYTES)
   sealMixed(challenge.proof, transcript.h, transcript)
 
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
@@ -91,7 +92,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   const transcript = step.transcript
   transcript.mixHash(changetype<usize>(challenge), CHALLENGE_2_SERVER_KEY)
   crypto_kem_mlkem768_dec(step.kem, challenge.ciphertext, handshake.kemSecret)
-  if (crypto_scalarmult(step.shared, handshake.sessionSecret, challenge.sessionKey) != 0) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.sessionSecret, challenge.sessionKey)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   const status = checkPeer(channel, challenge.serverKey, challenge.proof, step)
   if (status < 0) return status
@@ -101,7 +102,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   const response = changetype<Response>(message)
   transcript.mixKey(0, 0)
   sealMixed(response.clientKey, handshake.publicKey, transcript)
-  if (crypto_scalarmult(step.shared, handshake.secretKey, challenge.sessionKey) != 0) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.secretKey, challenge.sessionKey)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, KEY_BYTES)
   sealMixed(response.answer, transcript.h, transcript)
 
@@ -147,8 +148,8 @@ function checkPeer(channel: Channel, keyBox: Box, proof: Box, step: Step): i32 {
   if (!openBox(keyBox, peerKey, transcript.boxKey)) return STATUS_KEY_BOX
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
   transcript.mixHash(changetype<usize>(keyBox), BOX_BYTES)
-  if (crypto_scalarmult(step.shared, handshake.sessionSecret, peerKey) != 0) return STATUS_WEAK_KEY
-  transcript.mixKey(step.shared, KEY_BYTES)
+  if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY
+  transcript.mixKey(step.pair.shared, KEY_BYTES)
   if (!openBox(proof, step.key, transcript.boxKey)) return STATUS_PROOF
   if (!equalKeys(step.key, transcript.h)) return STATUS_PROOF
   transcript.mixHash(changetype<usize>(proof), BOX_BYTES)
