@@ -20,14 +20,18 @@ import {
 
 cleanUpAfter(test)
 
-const nobody = () => assert.unreachable('nothing was sent')
+const nobody = (): true => assert.unreachable('nothing was sent') as never
 
 // Where this fails, Node has changed inside: channels still work, through the 'data' event, but slower.
 guarded(test, 'sockets that connect, and sockets that a server accepts, read into the shared buffer', async () => {
   const [near, far] = await plainPair()
   const heard: string[] = []
   for (const socket of [near, far]) {
-    assert.ok(readShared(socket, bytes => heard.push(Buffer.from(bytes).toString())))
+    const hear = (length: number, buffer: Uint8Array): true => {
+      heard.push(Buffer.from(buffer.subarray(0, length)).toString())
+      return true
+    }
+    assert.ok(readShared(socket, hear))
     socket.resume()
   }
   near.write('to the server')

@@ -1,5 +1,6 @@
 import type { ChannelRecords } from '../core/channel-records.js'
 import type { Core } from '../core/core.js'
+import type { HostRecords } from '../core/records.js'
 import { type Alert, ChannelError } from '../errors.js'
 import {
   EVENT_ALERT,
@@ -76,10 +77,9 @@ export class Engine {
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
-  /** Records that the host seals and opens. */
+  /** Set where the host may seal and open records; and those of this channel, from the first one on. */
+  #host: HostRecords | undefined
   #native: ChannelRecords | undefined
-  /** Data of at least so many bytes are sealed by the host. */
-  #hostFrom = Number.POSITIVE_INFINITY
   #alert: Alert | undefined
   #control: Control | undefined
 
@@ -129,7 +129,7 @@ export class Engine {
 
   /** Which build of the record cipher is used beside libsodium's, such as `node:crypto`; undefined where none is. */
   get accelerated(): string | undefined {
-    return this.#native && this.#core.records?.cipher.name
+    return this.#host?.cipher.name
   }
 
   /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
@@ -243,7 +243,7 @@ export class Engine {
     const channel = this.#open()
     const length = exports.dataLength(channel)
     const pointer = exports.dataPointer(channel)
-    if (this.#native && pointer === 0 && length > 0) return this.#native.dataWindow(length)
+    if (pointer === 0 && length > 0 && this.#records) return this.#records.dataWindow(length)
     return this.#core.view(pointer, length)
   }
 
@@ -308,11 +308,7 @@ export class Engine {
   writeFrom(source: Gather, endOfMessage = false): number {
     this.#checkWritable()
     const atStart = source.left
-    for (let left = atStart; left > 0; left = source.left) {
-      const taken =
-        left >= this.#hostFrom ? this.#sealByHost(source, endOfMessage) : this.#sealCopied(source, endOfMessage)
-      if (!taken) break
-    }
+    while (source.left > 0 && this.#sealNext(source, endOfMessage));
     return atStart - source.left
   }
 
@@ -396,8 +392,7 @@ export class Engine {
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
-    this.#native = records?.of(channel)
-    if (records) this.#hostFrom = records.cipher.from
+    this.#host = records
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
   }
@@ -408,8 +403,13 @@ export class Engine {
     if (status < 0) throw this.#fail(status)
   }
 
-  /** Copies the next bytes into a record of linear memory. False: there is no room. */
-  #sealCopied(source: Gather, endOfMessage: boolean): boolean {
+  /** Seals a record of the next bytes: the host does, or they are copied into linear memory. False: enough waits to be sent. */
+  #sealNext(source: Gather, endOfMessage: boolean): boolean {
+    if (this.#host && source.left >= this.#host.cipher.from) {
+      const status = this.#records?.seal(source, this.#fullRoom, endOfMessage) ?? 0
+      if (status < 0) throw this.#fail(status)
+      return status > 0
+    }
     const window = this.writeWindow(source.left)
     if (window.length === 0) return false
     const length = source.copyTo(window)
@@ -417,11 +417,9 @@ export class Engine {
     return true
   }
 
-  /** Has the host seal a record of the next bytes. False: enough of them wait. */
-  #sealByHost(source: Gather, endOfMessage: boolean): boolean {
-    const status = this.#native?.seal(source, this.#fullRoom, endOfMessage)
-    if (status !== undefined && status < 0) throw this.#fail(status)
-    return status !== undefined
+  get #records(): ChannelRecords | undefined {
+    this.#native ??= this.#host?.of(this.#channel)
+    return this.#native
   }
 
   #sealCode(code: number, payload: Uint8Array, type: number): void {

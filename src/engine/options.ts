@@ -153,11 +153,12 @@ function checkShape({ padding, maxRecord, rekeyAfter }: EngineOptions): void {
 }
 
 function contextOf({ context }: EngineOptions): Uint8Array {
-  if (context === undefined) return new Uint8Array()
+  if (context === undefined) return NONE
   if (typeof context === 'string') return new TextEncoder().encode(context)
   if (context instanceof Uint8Array) return context
   throw badOption('context', context, 'a string or a Uint8Array')
 }
 
+const NONE = new Uint8Array()
 // An alert with a few words has to fit.
 const RECORD_LEAST = 64

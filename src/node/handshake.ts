@@ -30,7 +30,7 @@ export function beginHandshake(
   promise.catch(() => {})
   failed.promise.catch(() => {})
   const link = new Link(transport, engine, {
-    onEvent: event => {
+    onEvent: (_, event) => {
       if (event === 'connected') {
         if (engine.role === 'server' && engine.version === 1) link.holdBack()
         link.flush()
@@ -41,7 +41,7 @@ export function beginHandshake(
       // This one belongs to the next owner.
       return 'later'
     },
-    onError: error => fail(error),
+    onError: (_, error) => fail(error),
   })
   const timer = timeout > 0 ? setTimeout(() => fail(handshakeTimedOut(engine, timeout)), timeout) : undefined
   const onAbort = () => fail(abortError(signal))

@@ -6,27 +6,69 @@ import type { Engine, EngineEvent } from '../engine/engine.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
 import { readShared } from './onread.js'
 
-/** What the present owner of a link does with what its engine reports. */
-export interface LinkHandler {
+/** What the present owners of links do with what their engines report: one for all of a kind, for each function kept is memory. */
+export interface LinkHandler<Owner> {
   /** An event; false stops the link from reading on until `pump` is called again; `later` does so too, and reports it again then. */
-  onEvent(event: LinkEvent): boolean | 'later'
+  onEvent(owner: Owner, event: LinkEvent): boolean | 'later'
   /** The engine's or the link's error. What was received before it has been reported. */
-  onError(error: Error): void
-  onReceived?(): void
-  onSent?(): void
+  onError(owner: Owner, error: Error): void
+  onReceived?(owner: Owner): void
+  onSent?(owner: Owner): void
   /** The transport has closed: nothing more can be sent. What was received is still reported. */
-  onClosed?(): void
+  onClosed?(owner: Owner): void
 }
 
 export type LinkEvent = Exclude<EngineEvent, 'idle'>
 
+// A transport's listeners are the same functions for all, and find its link here.
+const LINK = Symbol('link')
+type Transport = Duplex & { [LINK]?: Link }
+
 /** An engine and the byte stream that carries it: what both the handshake and the open socket do. */
 export class Link {
-  readonly transport: Duplex
+  readonly transport: Transport
   readonly engine: Engine
   /** What the transport failed with, if it did. */
   transportError: Error | undefined
-  #handler: LinkHandler
+  static readonly #listeners = {
+    data(this: Transport, chunk: Uint8Array): void {
+      const link = this[LINK]
+      if (link) link.#onData(chunk)
+    },
+    /** What is not taken at once has to be kept elsewhere: the next read, of any socket, comes into the same memory. */
+    shared(this: Transport, length: number, buffer: Uint8Array): true {
+      const link = this[LINK]
+      if (!link || link.#left) return true
+      link.#onData(length === buffer.length ? buffer : buffer.subarray(0, length))
+      if (!link.#chunk) return true
+      link.#chunk = Buffer.from(link.#chunk.subarray(link.#offset))
+      link.#offset = 0
+      return true
+    },
+    end(this: Transport): void {
+      const link = this[LINK]
+      if (link) link.#onEnd()
+    },
+    close(this: Transport): void {
+      const link = this[LINK]
+      if (!link) return
+      link.#onEnd()
+      if (!link.#left) link.#handler.onClosed?.(link.#owner)
+    },
+    /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
+    drain(this: Transport): void {
+      const link = this[LINK]
+      if (link && !link.#paced) link.#onWritable()
+    },
+    error(this: Transport, error: Error): void {
+      const link = this[LINK]
+      if (link) link.transportError = error
+    },
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the two are set together, by `handTo`
+  #handler: LinkHandler<any>
+  #owner: unknown
   #chunk: Uint8Array | undefined
   #offset = 0
   #event: LinkEvent | undefined
@@ -41,23 +83,25 @@ export class Link {
   #paced: PacedSender | undefined
   #waiting: (() => void) | undefined
 
-  constructor(transport: Duplex, engine: Engine, handler: LinkHandler) {
+  constructor(transport: Duplex, engine: Engine, handler: LinkHandler<unknown>) {
     this.transport = transport
     this.engine = engine
     this.#handler = handler
+    this.transport[LINK] = this
     this.#plainSocket = transport.constructor === net.Socket
     // A FIN ends one direction: the other goes on until its own authenticated end.
     transport.allowHalfOpen = true
-    this.#shared = readShared(transport, this.#onShared)
-    if (!this.#shared) transport.on('data', this.#onData)
-    transport.on('end', this.#onEnd)
-    transport.on('drain', this.#onDrain)
-    transport.on('error', this.#onTransportError)
-    transport.on('close', this.#onClose)
+    this.#shared = readShared(this.transport, Link.#listeners.shared)
+    if (!this.#shared) transport.on('data', Link.#listeners.data)
+    transport.on('end', Link.#listeners.end)
+    transport.on('drain', Link.#listeners.drain)
+    transport.on('error', Link.#listeners.error)
+    transport.on('close', Link.#listeners.close)
     transport.resume()
   }
 
-  set handler(handler: LinkHandler) {
+  handTo<Owner>(owner: Owner, handler: LinkHandler<Owner>): void {
+    this.#owner = owner
     this.#handler = handler
   }
 
@@ -90,7 +134,7 @@ export class Link {
       // Nothing behind an error is worth keeping.
       this.#stopped = true
       this.transport.pause()
-      this.#handler.onError(error as Error)
+      this.#handler.onError(this.#owner, error as Error)
     } finally {
       this.#pumping = false
     }
@@ -100,15 +144,15 @@ export class Link {
   flush(): boolean {
     const { engine, transport } = this
     if (engine.version === 1) {
-      this.#paced ??= new PacedSender(pacedCarrier(transport), engine, this.#onWritable)
-      this.#handler.onSent?.()
+      this.#paced ??= new PacedSender(pacedCarrier(transport), engine, () => this.#onWritable())
+      this.#handler.onSent?.(this.#owner)
       return this.#paced.send()
     }
     const held = engine.takeHeld()
     if (held.length > 0) {
       transport.cork()
       for (const piece of held) transport.write(piece)
-      this.#handler.onSent?.()
+      this.#handler.onSent?.(this.#owner)
     }
     const more = this.#flushWindow()
     if (held.length > 0) transport.uncork()
@@ -125,7 +169,7 @@ export class Link {
     const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
     bytes.set(window)
     engine.sent(window.length)
-    this.#handler.onSent?.()
+    this.#handler.onSent?.(this.#owner)
     const more = transport.write(bytes)
     // The system has taken all of it: the same memory, still in the processor's cache, serves the next write.
     if (pooled && transport.writableLength === 0) spare = bytes.buffer as ArrayBuffer
@@ -190,7 +234,7 @@ export class Link {
       this.#event = undefined
       if (event !== 'idle') {
         if (event !== 'connected') this.#paced?.release()
-        const answer = this.#handler.onEvent(event)
+        const answer = this.#handler.onEvent(this.#owner, event)
         if (answer === 'later') this.#event = event
         this.#stopped = answer !== true
         if (this.#stopped || this.#left) return false
@@ -222,61 +266,40 @@ export class Link {
     done()
   }
 
-  #onData = (chunk: Uint8Array): void => {
+  #onData(chunk: Uint8Array): void {
     // A transport that was paused may still hand over one chunk more.
     this.#chunk = this.#chunk ? Buffer.concat([this.#chunk.subarray(this.#offset), chunk]) : chunk
     this.#offset = 0
-    this.#handler.onReceived?.()
+    this.#handler.onReceived?.(this.#owner)
     this.#work()
   }
 
-  /** What is not taken at once has to be kept elsewhere: the next read, of any socket, comes into the same memory. */
-  #onShared = (bytes: Uint8Array): void => {
-    if (this.#left) return
-    this.#onData(bytes)
-    if (!this.#chunk) return
-    this.#chunk = Buffer.from(this.#chunk.subarray(this.#offset))
-    this.#offset = 0
-  }
-
-  #onEnd = (): void => {
+  #onEnd(): void {
     // The engine is told when it has all that came before.
     this.#endUntold = true
     this.#work()
   }
 
-  #onClose = (): void => {
-    this.#onEnd()
-    if (!this.#left) this.#handler.onClosed?.()
-  }
-
-  /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
-  #onDrain = (): void => {
-    if (!this.#paced) this.#onWritable()
-  }
-
-  #onWritable = (): void => {
+  #onWritable(): void {
     const callback = this.#waiting
     this.#waiting = undefined
     callback?.()
   }
 
-  #onTransportError = (error: Error): void => {
-    this.transportError = error
-  }
-
   #detach(): void {
     const { transport } = this
     this.#waiting = undefined
-    transport.off('data', this.#onData)
-    transport.off('end', this.#onEnd)
-    transport.off('close', this.#onClose)
-    transport.off('drain', this.#onDrain)
+    transport.off('data', Link.#listeners.data)
+    transport.off('end', Link.#listeners.end)
+    transport.off('close', Link.#listeners.close)
+    transport.off('drain', Link.#listeners.drain)
     // A transport that fails when nobody uses it any more is no news.
-    transport.off('error', this.#onTransportError)
-    transport.on('error', () => {})
+    transport.off('error', Link.#listeners.error)
+    transport.on('error', ignore)
   }
 }
+
+function ignore(): void {}
 
 function pacedCarrier(transport: Duplex): PacedCarrier {
   return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }

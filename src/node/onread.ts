@@ -6,8 +6,10 @@ import type { Duplex } from 'node:stream'
  * calls `take` with what came: a view, valid until it returns. This is net.connect's option `onread`, which Node does not offer for the
  * sockets that a server accepts; so it is set up here as net.Socket's constructor does it. False, with nothing changed, where it cannot
  * be: then the socket has its 'data' event.
+ *
+ * @param take is called as a method of the socket, with that buffer and how many bytes of it were read; returns true
  */
-export function readShared(transport: Duplex, take: (bytes: Uint8Array) => void): boolean {
+export function readShared<T extends Duplex>(transport: T, take: Take<T>): boolean {
   // What wraps or extends a socket may read in its own way, and bytes that were read before are in the stream's buffer.
   const plain: boolean = transport.constructor === net.Socket
   if (!plain || transport.readableLength > 0 || transport.listenerCount('data') > 0) return false
@@ -18,13 +20,12 @@ export function readShared(transport: Duplex, take: (bytes: Uint8Array) => void)
   if (!buffer || !callback || socket[buffer] || typeof socket._handle?.useUserBuffer !== 'function') return false
   shared ??= Buffer.allocUnsafeSlow(READ_BYTES)
   socket[buffer] = shared
-  socket[callback] = (length: number, bytes: Uint8Array) => {
-    take(length === bytes.length ? bytes : bytes.subarray(0, length))
-    return true
-  }
+  socket[callback] = take
   socket._handle.useUserBuffer(shared)
   return true
 }
+
+type Take<T extends Duplex> = (this: T, length: number, buffer: Uint8Array) => true
 
 interface SocketParts {
   _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null

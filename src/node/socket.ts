@@ -5,7 +5,7 @@ import { checkInteger } from '../engine/options.js'
 import { type Alert, ChannelError } from '../errors.js'
 import { ALERT_IDLE_TIMEOUT } from '../wire/stream.js'
 import { SocketFacts } from './facts.js'
-import type { Link, LinkEvent } from './link.js'
+import type { Link, LinkEvent, LinkHandler } from './link.js'
 import type { ChannelOptions } from './options.js'
 
 type Callback = (error?: Error | null) => void
@@ -17,11 +17,7 @@ type Callback = (error?: Error | null) => void
  * LINK_TRUNCATED. An alert from the peer is the error PEER_ALERT, or PEER_NOT_AUTHORIZED; what came before it is read first.
  */
 export class SecureSocket extends SocketFacts {
-  /** The peer’s long-term public key, 32 bytes, proved. */
-  readonly remotePublicKey: Uint8Array
   readonly version: 1 | 2
-  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
-  readonly handshakeHash: Uint8Array | undefined
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined
   /** Which build of the record cipher is used beside libsodium’s wasm, such as `node:crypto`; undefined where none is. */
@@ -34,6 +30,8 @@ export class SecureSocket extends SocketFacts {
   /** As of net.Socket: 0 where `setTimeout` was not called. */
   timeout = 0
   #link: Link
+  #remotePublicKey: Uint8Array | undefined
+  #handshakeHash: Uint8Array | undefined
   #failure: Error | undefined
   #lastWords: Alert | undefined
   #givesUp = false
@@ -47,28 +45,40 @@ export class SecureSocket extends SocketFacts {
     super(link.transport, { allowHalfOpen: options.allowHalfOpen ?? false, highWaterMark: HIGH_WATER_MARK })
     const { engine } = link
     this.#link = link
-    this.remotePublicKey = engine.remotePublicKey
     this.version = engine.version ?? 2
-    this.handshakeHash = engine.handshakeHash
     this.authorization = authorization
     this.accelerated = engine.accelerated
     if (options.keepAlive) this.#keepAlive = setTimeout(() => this.#sendKeepAlive(), options.keepAlive).unref()
     if (options.idleTimeout) this.#idle = setTimeout(() => this.#giveUp(), options.idleTimeout).unref()
-    link.handler = {
-      onEvent: event => this.#onEvent(event),
-      onError: error => this.#failOnceRead(error),
-      onReceived: () => {
-        this.#idle?.refresh()
-        this.#inactivity?.refresh()
-      },
-      onSent: () => {
-        this.#keepAlive?.refresh()
-        this.#inactivity?.refresh()
-      },
-      onClosed: () => this.#onClosed(),
-    }
+    link.handTo(this, SecureSocket.#handler)
     // An alert, or the end of the connection, is noticed even where nobody reads yet.
     setImmediate(() => this.destroyed || this.read(0))
+  }
+
+  static #handler: LinkHandler<SecureSocket> = {
+    onEvent: (it, event) => it.#onEvent(event),
+    onError: (it, error) => it.#failOnceRead(error),
+    onReceived(it) {
+      it.#idle?.refresh()
+      it.#inactivity?.refresh()
+    },
+    onSent(it) {
+      it.#keepAlive?.refresh()
+      it.#inactivity?.refresh()
+    },
+    onClosed: it => it.#onClosed(),
+  }
+
+  /** The peer’s long-term public key, 32 bytes, proved. */
+  get remotePublicKey(): Uint8Array {
+    this.#remotePublicKey ??= this.#link.engine.remotePublicKey
+    return this.#remotePublicKey
+  }
+
+  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
+  get handshakeHash(): Uint8Array | undefined {
+    if (this.version === 2) this.#handshakeHash ??= this.#link.engine.handshakeHash
+    return this.#handshakeHash
   }
 
   /**
@@ -146,6 +156,7 @@ export class SecureSocket extends SocketFacts {
     clearTimeout(this.#idle)
     clearTimeout(this.#inactivity)
     const failure = error && withCause(error, this.#link.transportError)
+    this.#remember()
     if (this.#givesUp) this.#link.farewell()
     else this.#link.destroy()
     this.#waitingWrite?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
@@ -194,6 +205,11 @@ export class SecureSocket extends SocketFacts {
     go()
   }
 
+  /** Who the peer was can be asked when the engine is gone. Until then nothing is kept of it twice. */
+  #remember(): void {
+    void [this.remotePublicKey, this.handshakeHash]
+  }
+
   #whenWritable(callback: Callback): void {
     if (this.#link.transport.destroyed) return callback(cutShort(this.#link.transportError))
     this.#waitingWrite = callback
@@ -205,6 +221,7 @@ export class SecureSocket extends SocketFacts {
 
   /** Sends an alert, and closes when the peer has. */
   #leave({ code, text }: Alert, callback: Callback): void {
+    this.#remember()
     this.#link.engine.alert(code, text)
     this.#link.farewell(true, () => {
       callback()
