@@ -5,6 +5,8 @@ export interface Scale {
   rounds: number
   /** How long one timed run takes, about: as many bytes, trips or handshakes as that needs are found beforehand. */
   milliseconds: number
+  /** How long each case is run before that, in milliseconds. */
+  warmUp: number
   /** Sizes of a write, in bytes. */
   writes: number[]
   messages: number[]
@@ -30,6 +32,7 @@ const FULL: Scale = {
   name: 'full',
   rounds: 5,
   milliseconds: 400,
+  warmUp: 1500,
   writes: [64, KiB, 16 * KiB, 64 * KiB, MiB],
   messages: [64, 16 * KiB],
   handshakes: [1, 8, 64],
@@ -46,6 +49,7 @@ const QUICK: Scale = {
   name: 'quick',
   rounds: 3,
   milliseconds: 80,
+  warmUp: 300,
   writes: [64, 16 * KiB, 64 * KiB],
   handshakes: [1, 8],
   connections: [1, 100],
@@ -61,6 +65,7 @@ const SMALLEST: Scale = {
   name: 'smallest',
   rounds: 1,
   milliseconds: 0,
+  warmUp: 0,
   writes: [KiB],
   messages: [64],
   handshakes: [2],

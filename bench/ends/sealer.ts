@@ -22,7 +22,7 @@ async function seal(times: number): Promise<void> {
 
 serveAsks({
   async prepare({ scale }: Setting) {
-    count = await countFor(scale.milliseconds, seal)
+    count = await countFor(scale, seal)
   },
 
   async run() {

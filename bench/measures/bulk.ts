@@ -29,7 +29,7 @@ async function prepare(mode: number, { contestant, keys, port, scale, at }: Sett
   const write = at.value
   const caller = await Caller.open(contestant, keys, port)
   const move = (count: number) => caller.move({ mode, write, bytes: count * write })
-  const count = await countFor(scale.milliseconds, move)
+  const count = await countFor(scale, move)
   const bytes = count * write * (mode === EXCHANGE ? 2 : 1)
   return {
     async run() {

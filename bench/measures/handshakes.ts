@@ -10,7 +10,7 @@ export const handshakes: Measure = {
   async prepare(setting) {
     const { scale, at } = setting
     const open = (count: number) => openEach(setting, count * at.value, at.value, async caller => caller.close())
-    const count = await countFor(scale.milliseconds, open)
+    const count = await countFor(scale, open)
     return {
       async run() {
         const started = performance.now()

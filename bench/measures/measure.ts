@@ -132,13 +132,18 @@ async function runCase(context: Context, measure: string, at: Case, runners: Run
   context.say(`${measure}/${at.name}`)
 }
 
-/** How many times takes `milliseconds`, about: more and more are run until that can be told. */
-export async function countFor(milliseconds: number, run: (count: number) => Promise<unknown>): Promise<number> {
+/** How many times takes `milliseconds`, about: found behind a warm-up, for code that was just loaded is not yet compiled as it will be. */
+export async function countFor(
+  { milliseconds, warmUp }: Scale,
+  run: (count: number) => Promise<unknown>,
+): Promise<number> {
+  const begun = performance.now()
   for (let count = 1; ; ) {
     const started = performance.now()
     await run(count)
-    const took = performance.now() - started
-    if (took >= milliseconds / 3) return Math.max(1, Math.round((count * milliseconds) / took))
-    count = Math.ceil(count * Math.min(8, milliseconds / took))
+    const ended = performance.now()
+    const took = ended - started
+    if (took >= milliseconds / 3 && ended - begun >= warmUp) return Math.max(1, Math.round((count * milliseconds) / took))
+    if (took < milliseconds) count = Math.ceil(count * Math.min(8, milliseconds / took))
   }
 }

@@ -11,7 +11,7 @@ export const roundtrip: Measure = {
 
   async prepare({ contestant, keys, port, scale, at }) {
     const caller = await Caller.open(contestant, keys, port)
-    const count = await countFor(scale.milliseconds, times => caller.echo(at.value, times))
+    const count = await countFor(scale, times => caller.echo(at.value, times))
     return {
       async run() {
         const times = await caller.echo(at.value, count)

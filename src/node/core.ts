@@ -1,6 +1,7 @@
 import { Core } from '../core/core.js'
 import { recordsBy } from '../core/records.js'
 import { nativeCipher } from './native.js'
+import { pooledRandom } from './random.js'
 import { findWasm } from './wasm.js'
 
 let shared: Core | undefined
@@ -10,7 +11,7 @@ let shared: Core | undefined
  * none of them uses the platform's own ciphers. @throws ChannelError USE_NO_WASM
  */
 export function nodeCore(): Core {
-  shared ??= new Core(findWasm(), undefined, recordsBy(mayUseNative() ? nativeCipher() : undefined))
+  shared ??= new Core(findWasm(), pooledRandom(), recordsBy(mayUseNative() ? nativeCipher() : undefined))
   return shared
 }
 
