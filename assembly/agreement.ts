@@ -1,7 +1,8 @@
 // X25519: what a secret and a public key agree on, and what seals a box between the two. A pair of keys is multiplied once.
 
 import { KEY_BYTES } from "../src/wire/layout"
-import { crypto_core_hsalsa20, crypto_scalarmult } from "./sodium"
+import { hostMultiply } from "./host"
+import { crypto_core_hsalsa20, crypto_scalarmult, crypto_scalarmult_base } from "./sodium"
 
 /*
  * ┌─────────────┬──────────────┬────────────┐
@@ -21,8 +22,8 @@ export class Pair {
   get boxKey(): usize { return changetype<usize>(this) + BOX_KEY }
 
   /** Works out both. False: the public key is weak. */
-  agree(secretKey: usize, publicKey: usize): bool {
-    if (!agree(this.shared, secretKey, publicKey)) return false
+  agree(secretKey: usize, publicKey: usize, outside: bool): bool {
+    if (!agree(this.shared, secretKey, publicKey, outside)) return false
     this.deriveBoxKey()
     return true
   }
@@ -33,7 +34,13 @@ export class Pair {
   }
 }
 
-/** The product [32] at `shared`. False: the public key is weak. */
-export function agree(shared: usize, secretKey: usize, publicKey: usize): bool {
-  return crypto_scalarmult(shared, secretKey, publicKey) == 0
+/** The product [32] at `shared`, by the host's X25519 if it may be used and there is one. False: the public key is weak. */
+export function agree(shared: usize, secretKey: usize, publicKey: usize, outside: bool): bool {
+  const status = outside ? hostMultiply(shared, secretKey, publicKey) : -1
+  return (status < 0 ? crypto_scalarmult(shared, secretKey, publicKey) : status) == 0
+}
+
+/** The public key [32] of a secret key, likewise. */
+export function derivePublic(publicKey: usize, secretKey: usize, outside: bool): void {
+  if (!outside || hostMultiply(publicKey, secretKey, 0) < 0) crypto_scalarmult_base(publicKey, secretKey)
 }

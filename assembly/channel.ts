@@ -1,7 +1,7 @@
 // One connection's memory, its phases, its wipe.
 
 import {
-  EVENT_NONE, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, PHASE_CREATED, PHASE_FAILED, PHASE_OPEN, PHASE_PEER_PROVED,
+  EVENT_NONE, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, OPTION_WASM_ONLY, PHASE_CREATED, PHASE_FAILED, PHASE_OPEN, PHASE_PEER_PROVED,
   ROLE_CLIENT, SERVES_2, SETUP_CONTEXT, SETUP_MIDDLEBOX_KEY, SETUP_PUBLIC_KEY, SETUP_SECRET_KEY, SETUP_SERVER_KEY
 } from "../src/wire/abi"
 import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
@@ -67,6 +67,11 @@ export class Channel {
 
   has(option: u32): bool {
     return (this.options & option) != 0
+  }
+
+  /** Whether the host's own primitives may be used: in version 2 alone. */
+  get outside(): bool {
+    return this.version == 2 && !this.has(OPTION_WASM_ONLY)
   }
 }
 

@@ -1,19 +1,19 @@
-// Records by the platform's own cipher: who uses it, both kinds in one connection, and that it is told of as it is.
+// The platform's own cipher and X25519: who uses them, both kinds in one connection, and that they are told of as they are.
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
-import { recordsBy } from '../src/core/records.js'
+import { type Multiplier, primitivesBy } from '../src/core/primitives.js'
 import { Engine } from '../src/engine/index.js'
 import { nodeCipher } from '../src/node/cipher.js'
-import { nativeCipher, works } from '../src/node/native.js'
-import { sodiumCipher } from '../src/node/sodium.js'
+import { multiplies, nativeCipher, nativeMultiplier, works } from '../src/node/native.js'
+import { sodiumCipher, sodiumMultiplier } from '../src/node/sodium.js'
 import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
 import { cleanUpAfter, delay, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
 
 cleanUpAfter(test)
 
-const name = process.env.NOPKI_NATIVE === '0' ? undefined : 'node:crypto'
+const name = process.env.NOPKI_NATIVE === '0' ? undefined : 'node:crypto, sodium-native'
 
 guarded(test, 'sockets say what is in use, and the option turns it off at one end or both', async () => {
   const byDefault = await pair(2)
@@ -23,7 +23,7 @@ guarded(test, 'sockets say what is in use, and the option turns it off at one en
   assert.is(mixed.client.accelerated, undefined)
   assert.is(mixed.server.accelerated, name)
   const old = await pair(1)
-  assert.is(old.client.accelerated, undefined, 'version 1 has another cipher')
+  assert.is(old.client.accelerated, undefined, 'version 1 uses none of it')
   throws(() => Engine.client(new Core(wasm), { keyPair: keys, native: 'no' as unknown as boolean }), 'USE_BAD_OPTION')
 })
 
@@ -65,7 +65,7 @@ guarded(test, 'what the host sealed counts as sent: a socket that writes nothing
 })
 
 test('what the host opened is a window of its own, between what the core opened, and can be read in parts', () => {
-  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1000)))
+  const core = new Core(wasm, undefined, primitivesBy(nodeCipher(1000)))
   const client = Engine.client(core, { keyPair: keys, serverKey: otherKeys.publicKey })
   const server = Engine.server(core, { keyPair: otherKeys })
   handshake({ client, server })
@@ -93,7 +93,7 @@ test('each of the platform’s builds is checked before it is used, and opens wh
   }
   assert.is(nativeCipher()?.name, 'node:crypto', 'the faster one')
   const [first, second] = ciphers.map(
-    cipher => new Core(wasm, undefined, recordsBy(cipher && { ...cipher, from: 1 })),
+    cipher => new Core(wasm, undefined, primitivesBy(cipher && { ...cipher, from: 1 })),
   ) as [Core, Core]
   for (const [one, other] of [
     [first, second],
@@ -116,8 +116,49 @@ test('each of the platform’s builds is checked before it is used, and opens wh
   }
 })
 
+test('the platform’s X25519 is checked before it is used, and multiplies each pair of keys once', () => {
+  const native = sodiumMultiplier() as Multiplier
+  assert.ok(multiplies(native))
+  assert.not(multiplies({ ...native, multiply: () => true }), 'which does nothing')
+  assert.not(multiplies({ ...native, multiply: (...all) => native.multiply(...all) || true }), 'which takes weak keys')
+  assert.not(multiplies({ ...native, multiply: (out, secretKey) => native.multiply(out, secretKey) }))
+  assert.is(nativeMultiplier()?.name, 'sodium-native')
+
+  const calls: string[] = []
+  const counted = (end: string): Multiplier => ({
+    name: 'counted',
+    multiply(out, secretKey, publicKey) {
+      calls.push(publicKey ? `${end}: pair` : `${end}: own`)
+      return native.multiply(out, secretKey, publicKey)
+    },
+  })
+  const [one, other] = ['client', 'server'].map(
+    end => new Core(wasm, undefined, primitivesBy(nodeCipher(), counted(end))),
+  ) as [Core, Core]
+  const talk = (version: 1 | 2, clientNative: boolean, serverNative: boolean) => {
+    calls.length = 0
+    const options = { keyPair: keys, serverKey: otherKeys.publicKey, version, native: clientNative }
+    const client = Engine.client(one, options)
+    const server = Engine.server(other, { keyPair: otherKeys, versions: [version], native: serverNative })
+    handshake({ client, server })
+    client.write(someBytes(100))
+    assert.equal(Buffer.from(hear(server, client.take()).data), someBytes(100))
+    client.close()
+    server.close()
+    return calls.sort().join(', ')
+  }
+  const [client, server] = ['client', 'server'].map(
+    end => `${end}: own, ${[1, 2, 3].map(() => `${end}: pair`).join(', ')}`,
+  )
+  assert.is(talk(2, true, true), `${client}, ${server}`)
+  assert.is(talk(2, true, false), client)
+  assert.is(talk(2, false, true), server)
+  assert.is(talk(2, false, false), '')
+  assert.is(talk(1, true, true), '', 'version 1 uses none of it')
+})
+
 test('padding, messages, control records and rekeying are the same by either kind', () => {
-  const core = new Core(wasm, undefined, recordsBy(nodeCipher(1)))
+  const core = new Core(wasm, undefined, primitivesBy(nodeCipher(1)))
   for (const padding of ['none', 'full', { block: 1000 }] as const) {
     const { client, server } = connectedPair(2, { core, padding, rekeyAfter: 40_000 })
     const message = someBytes(30_000)

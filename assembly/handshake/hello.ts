@@ -5,21 +5,20 @@ import { KEY_BYTES, REJECT_BYTES, VERSION_REJECT } from "../../src/wire/layout"
 import {
   STATUS_EXPECTED_OTHER, STATUS_NO_MEMORY, STATUS_NOT_ADDRESSED, STATUS_WEAK_KEY
 } from "../../src/wire/status"
-import { agree } from "../agreement"
+import { agree, derivePublic } from "../agreement"
 import { Channel } from "../channel"
 import { random } from "../host"
 import { allZero, equalKeys, wipe } from "../memory"
-import { crypto_scalarmult_base } from "../sodium"
 import { Box, openBox, sealBox } from "../wire/box"
 import { Reason, Reject } from "../wire/reject"
 import { commitMessage, reserve } from "../writer"
-import { Handshake } from "./state"
 import { Step } from "./step"
 
 /** Draws a session key pair for this connection. */
-export function drawSession(handshake: Handshake): void {
+export function drawSession(channel: Channel): void {
+  const handshake = channel.handshake
   random(handshake.sessionSecret, KEY_BYTES)
-  crypto_scalarmult_base(handshake.sessionPublic, handshake.sessionSecret)
+  derivePublic(handshake.sessionPublic, handshake.sessionSecret, channel.outside)
 }
 
 /**
@@ -28,16 +27,17 @@ export function drawSession(handshake: Handshake): void {
  */
 export function settleKeys(channel: Channel, step: Step): void {
   const handshake = channel.handshake
-  if (!channel.has(OPTION_SERVER_KEY)) drawPublicKey(handshake.expected, step)
+  if (!channel.has(OPTION_SERVER_KEY)) drawPublicKey(handshake.expected, step, channel.outside)
   if (channel.has(OPTION_MIDDLEBOX_KEY)) return
   if (channel.has(OPTION_SERVER_KEY)) memory.copy(handshake.addressed, handshake.expected, KEY_BYTES)
-  else drawPublicKey(handshake.addressed, step)
+  else drawPublicKey(handshake.addressed, step, channel.outside)
 }
 
 /** Seals the expected key, from the session key to the addressed key. */
-export function sealExpectedKey(box: Box, handshake: Handshake): i32 {
+export function sealExpectedKey(box: Box, channel: Channel): i32 {
+  const handshake = channel.handshake
   const pair = handshake.addressedPair
-  if (!pair.agree(handshake.sessionSecret, handshake.addressed)) return STATUS_WEAK_KEY
+  if (!pair.agree(handshake.sessionSecret, handshake.addressed, channel.outside)) return STATUS_WEAK_KEY
   sealBox(box, handshake.expected, pair.boxKey)
   return 0
 }
@@ -47,7 +47,7 @@ export function agreeWithPeer(channel: Channel, step: Step): bool {
   const handshake = channel.handshake
   const shared = step.pair.shared
   if (channel.role != ROLE_CLIENT || !equalKeys(channel.peerKey, handshake.addressed)) {
-    return agree(shared, handshake.sessionSecret, channel.peerKey)
+    return agree(shared, handshake.sessionSecret, channel.peerKey, channel.outside)
   }
   memory.copy(shared, handshake.addressedPair.shared, KEY_BYTES)
   return true
@@ -60,7 +60,7 @@ export function agreeWithPeer(channel: Channel, step: Step): bool {
  */
 export function checkExpectedKey(channel: Channel, box: Box, sessionKey: usize, step: Step): i32 {
   const handshake = channel.handshake
-  if (!step.pair.agree(handshake.secretKey, sessionKey)) return STATUS_WEAK_KEY
+  if (!step.pair.agree(handshake.secretKey, sessionKey, channel.outside)) return STATUS_WEAK_KEY
   if (!openBox(box, step.key, step.pair.boxKey)) {
     return channel.has(OPTION_IGNORE_STRANGERS) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN
   }
@@ -96,9 +96,9 @@ export function openReject(channel: Channel, reject: Reject, step: Step): bool {
 }
 
 /** A public key whose secret nobody knows. */
-function drawPublicKey(out: usize, step: Step): void {
+function drawPublicKey(out: usize, step: Step, outside: bool): void {
   random(step.key, KEY_BYTES)
-  crypto_scalarmult_base(out, step.key)
+  derivePublic(out, step.key, outside)
 }
 
 export const EXPECTED_UNKNOWN = 0

@@ -33,7 +33,7 @@ export function rejectHello(arena: Arena, secretKey: usize, hello: usize, code: 
   const scratch = allocate(arena, PAIR_BYTES + KEY_BYTES)
   if (!scratch) return STATUS_NO_MEMORY
   const pair = changetype<Pair>(scratch)
-  const agreed = pair.agree(secretKey, changetype<Hello2>(hello).sessionKey)
+  const agreed = pair.agree(secretKey, changetype<Hello2>(hello).sessionKey, true)
   if (agreed) sealReject(changetype<Reject>(reject), code, scratch + PAIR_BYTES, pair.boxKey)
   release(arena, scratch, PAIR_BYTES + KEY_BYTES)
   wipeStack()
@@ -50,6 +50,6 @@ function versionOf(hello: usize): i32 {
 function openExpectedKey(hello: usize, version: i32, secretKey: usize, pair: Pair, expected: usize): i32 {
   const one = changetype<Hello1>(hello)
   const two = changetype<Hello2>(hello)
-  if (!pair.agree(secretKey, version == 1 ? one.sessionKey : two.sessionKey)) return STATUS_WEAK_KEY
+  if (!pair.agree(secretKey, version == 1 ? one.sessionKey : two.sessionKey, true)) return STATUS_WEAK_KEY
   return openBox(version == 1 ? one.expectedKey : two.expectedKey, expected, pair.boxKey) ? 0 : STATUS_NOT_ADDRESSED
 }

@@ -23,11 +23,11 @@ export function writeHello1(channel: Channel, step: Step): i32 {
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
   const hello = changetype<Hello1>(message)
-  drawSession(handshake)
+  drawSession(channel)
   settleKeys(channel, step)
   hello.version = VERSION_1
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, handshake)
+  const status = sealExpectedKey(hello.expectedKey, channel)
   if (status < 0) return status
   commitMessage(channel.writer, HELLO_1_BYTES)
   channel.phase = PHASE_HELLO_SENT
@@ -42,10 +42,10 @@ export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
   const challenge = changetype<Challenge1>(message)
-  drawSession(handshake)
+  drawSession(channel)
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
   memory.copy(challenge.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  if (!step.sessions.agree(handshake.sessionSecret, hello.sessionKey)) return STATUS_WEAK_KEY
+  if (!step.sessions.agree(handshake.sessionSecret, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   sealBox(challenge.serverKey, handshake.publicKey, step.sessions.boxKey)
   sealBox(challenge.proof, hello.sessionKey, step.pair.boxKey)
   commitMessage(channel.writer, CHALLENGE_1_BYTES)
@@ -62,7 +62,7 @@ export function answerChallenge1(channel: Channel, challenge: Challenge1, step: 
   if (!message) return STATUS_NO_MEMORY
   const response = changetype<Response>(message)
   sealBox(response.clientKey, handshake.publicKey, step.sessions.boxKey)
-  if (!step.pair.agree(handshake.secretKey, challenge.sessionKey)) return STATUS_WEAK_KEY
+  if (!step.pair.agree(handshake.secretKey, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   sealBox(response.answer, challenge.sessionKey, step.pair.boxKey)
   commitMessage(channel.writer, RESPONSE_BYTES)
   agreeOnKeys(handshake, ROLE_CLIENT, challenge.sessionKey)
@@ -86,7 +86,7 @@ export function checkResponse1(channel: Channel, response: Response, step: Step)
 function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box, step: Step): i32 {
   const handshake = channel.handshake
   const peerKey = channel.peerKey
-  if (!step.sessions.agree(handshake.sessionSecret, peerSession)) return STATUS_WEAK_KEY
+  if (!step.sessions.agree(handshake.sessionSecret, peerSession, channel.outside)) return STATUS_WEAK_KEY
   if (!openBox(keyBox, peerKey, step.sessions.boxKey)) return STATUS_KEY_BOX
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
   if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY

@@ -38,13 +38,13 @@ export function writeHello2(channel: Channel, step: Step): i32 {
   handshake.kemSecret = kemSecret
   if (!message || !kemSecret) return STATUS_NO_MEMORY
   const hello = changetype<Hello2>(message)
-  drawSession(handshake)
+  drawSession(channel)
   random(step.seed, KEM_SEED_BYTES)
   crypto_kem_mlkem768_seed_keypair(hello.kemKey, kemSecret, step.seed)
   settleKeys(channel, step)
   hello.version = VERSION_2
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, handshake)
+  const status = sealExpectedKey(hello.expectedKey, channel)
   if (status < 0) return status
   step.transcript.mixHash(message, HELLO_2_BYTES)
 
@@ -64,7 +64,7 @@ export function answerHello2(channel: Channel, hello: Hello2, step: Step): i32 {
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
   const challenge = changetype<Challenge2>(message)
-  drawSession(handshake)
+  drawSession(channel)
   random(step.seed, KEM_COINS_BYTES)
   transcript.mixHash(changetype<usize>(hello), HELLO_2_BYTES)
   challenge.version = VERSION_2
@@ -73,7 +73,7 @@ export function answerHello2(channel: Channel, hello: Hello2, step: Step): i32 {
     return STATUS_WEAK_KEY
   }
   transcript.mixHash(message, CHALLENGE_2_SERVER_KEY)
-  if (!agree(step.shared, handshake.sessionSecret, hello.sessionKey)) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.sessionSecret, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   sealMixed(challenge.serverKey, handshake.publicKey, transcript)
   transcript.mixKey(step.pair.shared, KEY_BYTES)
@@ -92,7 +92,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   const transcript = step.transcript
   transcript.mixHash(changetype<usize>(challenge), CHALLENGE_2_SERVER_KEY)
   crypto_kem_mlkem768_dec(step.kem, challenge.ciphertext, handshake.kemSecret)
-  if (!agree(step.shared, handshake.sessionSecret, challenge.sessionKey)) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.sessionSecret, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   const status = checkPeer(channel, challenge.serverKey, challenge.proof, step)
   if (status < 0) return status
@@ -102,7 +102,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   const response = changetype<Response>(message)
   transcript.mixKey(0, 0)
   sealMixed(response.clientKey, handshake.publicKey, transcript)
-  if (!agree(step.shared, handshake.secretKey, challenge.sessionKey)) return STATUS_WEAK_KEY
+  if (!agree(step.shared, handshake.secretKey, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, KEY_BYTES)
   sealMixed(response.answer, transcript.h, transcript)
 

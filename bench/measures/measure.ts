@@ -143,7 +143,8 @@ export async function countFor(
     await run(count)
     const ended = performance.now()
     const took = ended - started
-    if (took >= milliseconds / 3 && ended - begun >= warmUp) return Math.max(1, Math.round((count * milliseconds) / took))
+    if (took >= milliseconds / 3 && ended - begun >= warmUp)
+      return Math.max(1, Math.round((count * milliseconds) / took))
     if (took < milliseconds) count = Math.ceil(count * Math.min(8, milliseconds / took))
   }
 }

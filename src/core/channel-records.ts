@@ -1,7 +1,7 @@
 import { FLAG_MESSAGE_END, TYPE_DATA } from '../wire/stream.js'
 import type { Core } from './core.js'
 import { HeldBytes, join } from './held.js'
-import type { HostRecords } from './records.js'
+import type { HostPrimitives } from './primitives.js'
 
 /** Bytes to seal, as `Gather` has them. */
 interface Source {
@@ -12,13 +12,13 @@ interface Source {
 /** One channel's records that the host seals and opens: what was sealed goes out ahead of what waits in linear memory. */
 export class ChannelRecords {
   #core: Core
-  #records: HostRecords
+  #records: HostPrimitives
   #channel: number
   #held = new HeldBytes()
   /** What the host opened, and was not consumed. */
   #opened: Uint8Array | undefined
 
-  constructor(core: Core, records: HostRecords, channel: number) {
+  constructor(core: Core, records: HostPrimitives, channel: number) {
     this.#core = core
     this.#records = records
     this.#channel = channel

@@ -1,7 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
-import type { HostRecords, HostRecordsOf } from './records.js'
+import type { HostPrimitives, HostPrimitivesOf } from './primitives.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -12,26 +12,26 @@ export class Core {
   readonly exports: CoreExports
   /** What the channels of this instance share in linear memory. */
   readonly arena: number
-  /** Version 2's records that the host seals and opens, where it has a cipher. */
-  readonly records: HostRecords | undefined
+  /** Cryptographic primitives that the host has beside libsodium's, if any. */
+  readonly primitives: HostPrimitives | undefined
   #memory: WebAssembly.Memory
   #bytes: Uint8Array<ArrayBuffer>
 
   /**
    * @param module channel.wasm, compiled or as bytes
    * @param random by default the platform's cryptographic source
-   * @param records the platform's build of the record cipher; without it, all is libsodium's
+   * @param primitives the platform's builds of some; without them, all is libsodium's
    * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
    */
   constructor(
     module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
     random: RandomSource = systemRandom,
-    records?: HostRecordsOf,
+    primitives?: HostPrimitivesOf,
   ) {
-    this.records = records?.(this)
+    this.primitives = primitives?.(this)
     const host = {
       random: (pointer: number, length: number) => random(this.view(pointer, length)),
-      ...(this.records?.imports ?? NO_RECORDS),
+      ...(this.primitives?.imports ?? NO_PRIMITIVES),
     }
     try {
       const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
@@ -84,12 +84,9 @@ export class Core {
   }
 }
 
-// No channel is told that the host has a cipher.
-const NO_RECORDS = { sealRecord: absent, openRecord: absent, revealRecord: absent }
-
-function absent(): never {
-  throw new Error('the host has no cipher')
-}
+// The host has none: a multiplication is left to libsodium. Of records it is never asked, for no channel is told that it has a cipher.
+const none = () => -1
+const NO_PRIMITIVES = { multiply: none, sealRecord: none, openRecord: none, revealRecord: none }
 
 /** One of another release may have the same exports, and mean something else by them. */
 function checkVersion(module: WebAssembly.Module): void {

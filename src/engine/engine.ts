@@ -1,6 +1,6 @@
 import type { ChannelRecords } from '../core/channel-records.js'
 import type { Core } from '../core/core.js'
-import type { HostRecords } from '../core/records.js'
+import type { HostPrimitives } from '../core/primitives.js'
 import { type Alert, ChannelError } from '../errors.js'
 import {
   EVENT_ALERT,
@@ -78,7 +78,7 @@ export class Engine {
   #readEnded = false
   #fullRoom = 0
   /** Set where the host may seal and open records; and those of this channel, from the first one on. */
-  #host: HostRecords | undefined
+  #host: HostPrimitives | undefined
   #native: ChannelRecords | undefined
   #alert: Alert | undefined
   #control: Control | undefined
@@ -127,9 +127,9 @@ export class Engine {
     return this.#core.exports.writeEnded(this.#open()) !== 0
   }
 
-  /** Which build of the record cipher is used beside libsodium's, such as `node:crypto`; undefined where none is. */
+  /** Whose primitives are used beside libsodium's wasm, such as `node:crypto`; undefined where nobody's are. */
   get accelerated(): string | undefined {
-    return this.#host?.cipher.name
+    return this.#host?.name
   }
 
   /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
@@ -386,7 +386,7 @@ export class Engine {
     const { onKeys } = this.#options
     const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
     const version = this.version ?? 2
-    const records = version === 2 && this.#options.native !== false ? this.#core.records : undefined
+    const records = version === 2 && this.#options.native !== false ? this.#core.primitives : undefined
     const { limit, block, rekeyAfter } = shapeOf(this.#options, version, records !== undefined)
     exports.shapeRecords(channel, limit, block, rekeyAfter, records?.cipher.from ?? 0)
     const status = exports.start(channel)

@@ -6,6 +6,7 @@ import {
   OPTION_IGNORE_STRANGERS,
   OPTION_MIDDLEBOX_KEY,
   OPTION_SERVER_KEY,
+  OPTION_WASM_ONLY,
   ROLE_CLIENT,
   ROLE_SERVER,
   SERVES_1,
@@ -29,7 +30,7 @@ export interface EngineOptions {
   maxRecord?: number
   /** Turn the key over after so many bytes: at most, and by default, 2^30. */
   rekeyAfter?: number
-  /** Whether the platform's own build of the record cipher may be used, where it has one: default true. */
+  /** Whether the platform's own cryptographic primitives may be used, where it has some: default true. */
   native?: boolean
   /** Version 1: take a plain close for the end, as the published program sends no other. Data may have been cut off unseen. */
   allowTruncation?: boolean
@@ -114,6 +115,11 @@ export function checkInteger(name: string, value: unknown, low: number, high: nu
   return value
 }
 
+/** @throws ChannelError USE_BAD_OPTION unless it is left out, or `typeof` says that it is of this type */
+export function checkType(name: string, value: unknown, type: string, wanted: string): void {
+  if (value !== undefined && typeof value !== type) throw badOption(name, value, wanted)
+}
+
 export function badOption(name: string, value: unknown, wanted: string): ChannelError {
   const shown = typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : typeof value
   return new ChannelError('USE_BAD_OPTION', `${name} is ${shown}`, { next: `give ${wanted}` })
@@ -126,16 +132,12 @@ function commonSetup(core: Core, options: EngineOptions, role: number, versions:
     served |= version === 1 ? SERVES_1 : SERVES_2
   }
   checkShape(options)
-  if (options.onKeys !== undefined && typeof options.onKeys !== 'function') {
-    throw badOption('onKeys', options.onKeys, 'a function')
-  }
-  if (options.native !== undefined && typeof options.native !== 'boolean') {
-    throw badOption('native', options.native, 'true or false')
-  }
+  checkType('onKeys', options.onKeys, 'function', 'a function')
+  checkType('native', options.native, 'boolean', 'true or false')
   return {
     role,
     versions: served,
-    options: 0,
+    options: options.native === false ? OPTION_WASM_ONLY : 0,
     keyPair: checkKeyPair(core, options.keyPair),
     context: contextOf(options),
   }

@@ -1,5 +1,5 @@
 import crypto from 'node:crypto'
-import type { RecordCipher } from '../core/records.js'
+import type { RecordCipher } from '../core/primitives.js'
 import { MAC_BYTES } from '../wire/layout.js'
 
 /**

@@ -1,6 +1,5 @@
 import { Core } from '../core/core.js'
-import { recordsBy } from '../core/records.js'
-import { nativeCipher } from './native.js'
+import { nativePrimitives } from './native.js'
 import { pooledRandom } from './random.js'
 import { findWasm } from './wasm.js'
 
@@ -11,7 +10,7 @@ let shared: Core | undefined
  * none of them uses the platform's own ciphers. @throws ChannelError USE_NO_WASM
  */
 export function nodeCore(): Core {
-  shared ??= new Core(findWasm(), pooledRandom(), recordsBy(mayUseNative() ? nativeCipher() : undefined))
+  shared ??= new Core(findWasm(), pooledRandom(), mayUseNative() ? nativePrimitives() : undefined)
   return shared
 }
 

@@ -4,7 +4,7 @@ import { askAuthorize, type PeerPlace } from '../channel/authorize.js'
 import { checkChannelOptions } from '../channel/options.js'
 import type { Core } from '../core/core.js'
 import { Engine } from '../engine/engine.js'
-import { badOption, checkInteger, serverSetup } from '../engine/options.js'
+import { checkInteger, checkType, serverSetup } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
 import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { nodeCore } from './core.js'
@@ -135,7 +135,7 @@ function checkOptions(core: Core, options: ServerOptions): void {
   serverSetup(core, options)
   checkChannelOptions(options)
   const { authorize, maxPendingHandshakes = MAX_PENDING } = options
-  if (authorize !== undefined && typeof authorize !== 'function') throw badOption('authorize', authorize, 'a function')
+  checkType('authorize', authorize, 'function', 'a function')
   checkInteger('maxPendingHandshakes', maxPendingHandshakes, 1, Number.MAX_SAFE_INTEGER)
 }
 

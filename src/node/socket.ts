@@ -20,7 +20,7 @@ export class SecureSocket extends SocketFacts {
   readonly version: 1 | 2
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined
-  /** Which build of the record cipher is used beside libsodium’s wasm, such as `node:crypto`; undefined where none is. */
+  /** Whose primitives are used beside libsodium’s wasm, such as `node:crypto`; undefined where nobody’s are. */
   readonly accelerated: string | undefined
   /** As of tls.TLSSocket. */
   readonly encrypted = true

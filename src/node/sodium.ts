@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { RecordCipher } from '../core/records.js'
+import type { Multiplier, RecordCipher } from '../core/primitives.js'
 import { MAC_BYTES } from '../wire/layout.js'
 
 /** The part of sodium-native that is used: libsodium, compiled for this machine. */
@@ -20,6 +20,8 @@ interface Sodium {
     nonce: Uint8Array,
     key: Uint8Array,
   ): number
+  crypto_scalarmult(out: Uint8Array, secretKey: Uint8Array, publicKey: Uint8Array): void
+  crypto_scalarmult_base(publicKey: Uint8Array, secretKey: Uint8Array): void
 }
 
 /** ChaCha20-Poly1305 by the package sodium-native; undefined where it is not installed, or has no build for this machine. */
@@ -43,6 +45,24 @@ export function sodiumCipher(from = GAINS_FROM): RecordCipher | undefined {
         return undefined
       }
       return opened
+    },
+  }
+}
+
+/** X25519 by the package sodium-native, likewise: in less than half the time that wasm takes. */
+export function sodiumMultiplier(): Multiplier | undefined {
+  const sodium = load()
+  if (!sodium) return undefined
+  return {
+    name: 'sodium-native',
+    multiply(out, secretKey, publicKey) {
+      try {
+        if (publicKey) sodium.crypto_scalarmult(out, secretKey, publicKey)
+        else sodium.crypto_scalarmult_base(out, secretKey)
+        return true
+      } catch {
+        return false
+      }
     },
   }
 }

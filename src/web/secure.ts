@@ -7,7 +7,7 @@ import {
   type ServerOptions,
 } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
-import { badOption } from '../engine/options.js'
+import { badOption, checkType } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
@@ -99,9 +99,7 @@ function checkOptions(options: SecureOptions): void {
   if (role !== undefined && role !== 'client' && role !== 'server') {
     throw badOption('role', role, "'client' or 'server'")
   }
-  if (role === 'server' && options.authorize !== undefined && typeof options.authorize !== 'function') {
-    throw badOption('authorize', options.authorize, 'a function')
-  }
+  if (role === 'server') checkType('authorize', options.authorize, 'function', 'a function')
 }
 
 async function createEngine(options: SecureOptions): Promise<Engine> {

@@ -1,5 +1,5 @@
 import type { Core } from '../../src/core/core.js'
-import type { HostRecords } from '../../src/core/records.js'
+import type { HostPrimitives } from '../../src/core/primitives.js'
 import {
   SETUP_CONTEXT,
   SETUP_MIDDLEBOX_KEY,
@@ -91,9 +91,9 @@ export class AbiChannel {
   }
 
   /** The host's records, where its cipher is used: in version 2, for every record, where the core has one. */
-  #shape(block: number): HostRecords | undefined {
+  #shape(block: number): HostPrimitives | undefined {
     const { exports } = this.core
-    const records = exports.version(this.pointer) === 2 ? this.core.records : undefined
+    const records = exports.version(this.pointer) === 2 ? this.core.primitives : undefined
     exports.shapeRecords(this.pointer, 0, block, 0, records ? 1 : 0)
     return records
   }

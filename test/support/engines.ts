@@ -1,21 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { Core, type RandomSource } from '../../src/core/core.js'
-import { recordsBy } from '../../src/core/records.js'
+import { primitivesBy } from '../../src/core/primitives.js'
 import { type ClientEngineOptions, Engine, type ServerEngineOptions } from '../../src/engine/index.js'
 import { drawKeyPair } from '../../src/keys/pair.js'
 import { nodeCipher } from '../../src/node/cipher.js'
+import { sodiumMultiplier } from '../../src/node/sodium.js'
 
 export const wasm = new Uint8Array(readFileSync(new URL('../../channel.wasm', import.meta.url)))
 
-/** The platform's cipher, for every record of version 2, however short; not where the tests run without it. */
-const cipher = process.env.NOPKI_NATIVE === '0' ? undefined : nodeCipher(1)
+/** The platform's primitives, the cipher for every record of version 2, however short; not where the tests run without them. */
+const native = process.env.NOPKI_NATIVE !== '0'
+const cipher = native ? nodeCipher(1) : undefined
+const multiplier = native ? sodiumMultiplier() : undefined
 
 /** What a record of the engine carries at most: `maxRecord` less what is not data. */
 export const LIMITS = { 1: 8170, 2: cipher ? 65_514 : 16_384 }
 
 /** An instance of its own: its memory holds what this test put there and nothing else. */
 export function freshCore(random?: RandomSource): Core {
-  return new Core(wasm, random, recordsBy(cipher))
+  return new Core(wasm, random, primitivesBy(cipher, multiplier))
 }
 
 const shared = freshCore()

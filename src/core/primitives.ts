@@ -17,25 +17,40 @@ export interface RecordCipher {
   open(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }
 
-/** Makes a core's. It comes from outside, so that what has no cipher, such as a page, does not carry all of this. */
-export type HostRecordsOf = (core: Core) => HostRecords
-
-/** The records of a host that has this cipher; undefined for one that has none. */
-export function recordsBy(cipher: RecordCipher | undefined): HostRecordsOf | undefined {
-  return cipher && (core => new HostRecords(core, cipher))
+/** The platform's own build of X25519 (RFC 7748). */
+export interface Multiplier {
+  /** Where it comes from, such as `sodium-native`. */
+  readonly name: string
+  /** Writes the product [32] to `out`; without `publicKey`, the secret key's own public key. False where that one is weak. */
+  multiply(out: Uint8Array, secretKey: Uint8Array, publicKey?: Uint8Array): boolean
 }
 
-/** What the core asks of the host for records whose bytes do not come into linear memory (assembly/host.ts). */
-export class HostRecords {
+/** Makes a core's. It comes from outside, so that what has no cipher, such as a page, does not carry all of this. */
+export type HostPrimitivesOf = (core: Core) => HostPrimitives
+
+/** Those of a host that has this cipher, and may have this multiplier; undefined for one that has none. */
+export function primitivesBy(cipher: RecordCipher | undefined, multiplier?: Multiplier): HostPrimitivesOf | undefined {
+  return cipher && (core => new HostPrimitives(core, cipher, multiplier))
+}
+
+/** What the core asks of the host, and for records their bytes, which do not come into linear memory (assembly/host.ts). */
+export class HostPrimitives {
   readonly cipher: RecordCipher
+  #multiplier: Multiplier | undefined
   #memory: Core
   #parts: Uint8Array[] = []
   #sealed: Uint8Array[] = []
   #opened: Uint8Array | undefined
 
-  constructor(core: Core, cipher: RecordCipher) {
+  constructor(core: Core, cipher: RecordCipher, multiplier?: Multiplier) {
     this.#memory = core
     this.cipher = cipher
+    this.#multiplier = multiplier
+  }
+
+  /** Where they come from, such as `node:crypto`, or `node:crypto, sodium-native`. */
+  get name(): string {
+    return [...new Set([this.cipher.name, this.#multiplier?.name ?? this.cipher.name])].join(', ')
   }
 
   /** Those of one channel. */
@@ -60,6 +75,11 @@ export class HostRecords {
   }
 
   readonly imports = {
+    multiply: (out: number, secretKey: number, publicKey: number): number => {
+      if (!this.#multiplier) return -1
+      const theirs = publicKey === 0 ? undefined : this.#key(publicKey)
+      return this.#multiplier.multiply(this.#key(out), this.#key(secretKey), theirs) ? 0 : 1
+    },
     sealRecord: (record: number, nonce: number, key: number): void => {
       const memory = this.#memory
       const lead = memory.view(record + RECORD_SEALED, PLAINTEXT_DATA)
