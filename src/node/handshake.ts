@@ -10,7 +10,9 @@ export interface Handshake {
   /** Rejects where the handshake fails, even after the peer has connected. */
   failed: Promise<never>
   /** Aborted when it has failed, its time is over, or the transport is gone; never once `finish` was called. */
-  signal: AbortSignal
+  readonly signal: AbortSignal
+  /** Throws what it has failed with. */
+  check(): void
   /** Stops the clock: the link has a new owner, and nothing fails it here any more. */
   finish(): void
   fail(error: Error): void
@@ -23,7 +25,6 @@ export function beginHandshake(
   timeout = HANDSHAKE_TIMEOUT_MS,
   signal?: AbortSignal,
 ): Handshake {
-  const gone = new AbortController()
   const { promise, resolve, reject } = withResolvers<Link>()
   const failed = withResolvers<never>()
   // Who waits for one of them gets the error; nobody has to wait for both.
@@ -47,6 +48,8 @@ export function beginHandshake(
   const onAbort = () => fail(abortError(signal))
   const onClose = () => fail(closedInHandshake(link.transportError))
 
+  let failure: Error | undefined
+  let gone: AbortController | undefined
   let finished = false
   const finish = () => {
     finished = true
@@ -62,7 +65,8 @@ export function beginHandshake(
     else link.destroy()
     reject(withCause(error, link.transportError))
     failed.reject(error)
-    gone.abort(error)
+    failure = error
+    gone?.abort(error)
   }
 
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -70,7 +74,21 @@ export function beginHandshake(
   if (signal?.aborted) onAbort()
   else if (transport.destroyed) onClose()
   else link.flush()
-  return { connected: promise, failed: failed.promise, signal: gone.signal, finish, fail }
+  return {
+    connected: promise,
+    failed: failed.promise,
+    // Made when somebody asks for it: a controller costs as much as a stream.
+    get signal() {
+      gone ??= new AbortController()
+      if (failure) gone.abort(failure)
+      return gone.signal
+    },
+    check() {
+      if (failure) throw failure
+    },
+    finish,
+    fail,
+  }
 }
 
 // Promise.withResolvers came with Node 22.

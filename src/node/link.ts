@@ -229,8 +229,8 @@ export class Link {
   /** True: everything received was taken. */
   #drainEngine(): boolean {
     const { engine } = this
-    for (;;) {
-      const event = this.#event ?? engine.advance()
+    for (let ended = false; ; ) {
+      const event = this.#event ?? (ended ? untraced(() => engine.advance()) : engine.advance())
       this.#event = undefined
       if (event !== 'idle') {
         if (event !== 'connected') this.#paced?.release()
@@ -243,6 +243,7 @@ export class Link {
       if (!this.#chunk && this.#endUntold) {
         this.#endUntold = false
         engine.receiveEnd(this.transportError === undefined)
+        ended = true
         continue
       }
       if (!this.#chunk) return true
@@ -300,6 +301,18 @@ export class Link {
 }
 
 function ignore(): void {}
+
+/** Runs `work`, whose error is what became of a connection: where this program was then says nothing, and costs as much as a close. */
+function untraced<T>(work: () => T): T {
+  const { stackTraceLimit } = Error
+  // It may be frozen.
+  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return work()
+  try {
+    return work()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
 
 function pacedCarrier(transport: Duplex): PacedCarrier {
   return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }

@@ -14,10 +14,10 @@ export function readShared<T extends Duplex>(transport: T, take: Take<T>): boole
   const plain: boolean = transport.constructor === net.Socket
   if (!plain || transport.readableLength > 0 || transport.listenerCount('data') > 0) return false
   const socket = transport as unknown as SocketParts
-  const symbols = Object.getOwnPropertySymbols(socket)
-  const buffer = symbols.find(it => it.description === 'kBuffer')
-  const callback = symbols.find(it => it.description === 'kBufferCb')
-  if (!buffer || !callback || socket[buffer] || typeof socket._handle?.useUserBuffer !== 'function') return false
+  names ??= namesIn(socket)
+  const { buffer, callback } = names
+  if (!buffer || !callback || !(buffer in socket) || socket[buffer]) return false
+  if (typeof socket._handle?.useUserBuffer !== 'function') return false
   shared ??= Buffer.allocUnsafeSlow(READ_BYTES)
   socket[buffer] = shared
   socket[callback] = take
@@ -32,7 +32,15 @@ interface SocketParts {
   [symbol: symbol]: unknown
 }
 
+/** Node keeps the two under symbols of its own, the same in all sockets. */
+function namesIn(socket: SocketParts) {
+  const symbols = Object.getOwnPropertySymbols(socket)
+  const named = (name: string) => symbols.find(it => it.description === name)
+  return { buffer: named('kBuffer'), callback: named('kBufferCb') }
+}
+
 let shared: Buffer | undefined
+let names: ReturnType<typeof namesIn> | undefined
 
 // What libuv reads at most at once.
 const READ_BYTES = 65_536

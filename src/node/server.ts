@@ -76,12 +76,10 @@ export class SecureServer extends net.Server {
   /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
   async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
-    handshake.signal.throwIfAborted()
-    const answer = await Promise.race([
-      askAuthorize(this.#options, link.engine, handshake.signal, placeOf(link)),
-      handshake.failed,
-    ])
-    handshake.signal.throwIfAborted()
+    handshake.check()
+    const ask = () => askAuthorize(this.#options, link.engine, handshake.signal, placeOf(link))
+    const answer = this.#options.authorize ? await Promise.race([ask(), handshake.failed]) : true
+    handshake.check()
     handshake.finish()
     if (answer instanceof ChannelError) {
       link.engine.alert(ALERT_NOT_AUTHORIZED, answer.reason)
