@@ -57,8 +57,7 @@ export class ChannelRecords {
       exports.sent(this.#channel, waiting.length)
       this.#held.add([waiting])
     }
-    // In records of one size, so that the last is no sliver.
-    const length = Math.ceil(source.left / Math.ceil(source.left / room))
+    const length = source.left > room ? this.#records.cipher.fit(room) : source.left
     const type = endOfMessage && length === source.left ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA
     let status = 0
     const record = this.#records.sealing(source.cut(length), () => {

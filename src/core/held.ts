@@ -1,7 +1,12 @@
-/** Bytes that wait to be sent outside linear memory, in pieces. */
+/** Bytes that wait to be sent outside linear memory, in pieces; small ones that follow each other are one. */
 export class HeldBytes {
   length = 0
   #pieces: Uint8Array[] = []
+  /** Where small pieces are put together. Bytes that were put there stay as they are. */
+  #slab: Uint8Array | undefined
+  #used = 0
+  /** Whether the last piece ends where the slab has been used to. */
+  #joins = false
 
   get first(): Uint8Array | undefined {
     return this.#pieces[0]
@@ -9,7 +14,9 @@ export class HeldBytes {
 
   add(pieces: Uint8Array[]): void {
     for (const piece of pieces) {
-      this.#pieces.push(piece)
+      if (piece.length <= SMALL) this.#addSmall(piece)
+      else this.#pieces.push(piece)
+      this.#joins = piece.length <= SMALL
       this.length += piece.length
     }
   }
@@ -19,6 +26,7 @@ export class HeldBytes {
     const first = this.#pieces[0]
     if (!first) return
     this.length -= length
+    this.#joins = false
     if (length === first.length) this.#pieces.shift()
     else this.#pieces[0] = first.subarray(length)
   }
@@ -28,7 +36,20 @@ export class HeldBytes {
     const pieces = this.#pieces
     if (pieces.length > 0) this.#pieces = []
     this.length = 0
+    this.#slab = undefined
     return pieces
+  }
+
+  #addSmall(piece: Uint8Array): void {
+    const fits = this.#slab !== undefined && this.#used + piece.length <= SLAB_BYTES
+    const slab = fits && this.#slab ? this.#slab : new Uint8Array(SLAB_BYTES)
+    if (slab !== this.#slab) this.#used = 0
+    const last = fits && this.#joins ? this.#pieces.pop() : undefined
+    const start = this.#used - (last?.length ?? 0)
+    slab.set(piece, this.#used)
+    this.#used += piece.length
+    this.#pieces.push(slab.subarray(start, this.#used))
+    this.#slab = slab
   }
 }
 
@@ -42,3 +63,7 @@ export function join(pieces: Uint8Array[]): Uint8Array {
   }
   return joined
 }
+
+// A record's length and the lead of its data, and its tag: a piece of its own costs more to send than to copy.
+const SMALL = 64
+const SLAB_BYTES = 256

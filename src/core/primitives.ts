@@ -11,6 +11,8 @@ export interface RecordCipher {
   readonly name: string
   /** Records of at least so many bytes gain by it. */
   readonly from: number
+  /** The longest data, of at most so many bytes, for which it is at its fastest. Records that are full anyway are made so long. */
+  fit(most: number): number
   /** Seals the parts as one plaintext. Returns the ciphertext in pieces, and the tag [16] as the last. */
   seal(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, parts: Uint8Array[]): Uint8Array[]
   /** Opens ciphertext ‖ tag [16]. Undefined where the tag does not fit. */

@@ -1,6 +1,6 @@
 import crypto from 'node:crypto'
 import type { RecordCipher } from '../core/primitives.js'
-import { MAC_BYTES } from '../wire/layout.js'
+import { MAC_BYTES, PLAINTEXT_DATA } from '../wire/layout.js'
 
 /**
  * ChaCha20-Poly1305 by node:crypto; undefined where this runtime's has none (Bun's).
@@ -10,7 +10,17 @@ import { MAC_BYTES } from '../wire/layout.js'
 export function nodeCipher(from = GAINS_FROM): RecordCipher | undefined {
   if (!crypto.getCiphers().includes(CIPHER)) return undefined
   keepFreedMemory()
-  return { name: 'node:crypto', from, seal, open }
+  return { name: 'node:crypto', from, fit, seal, open }
+}
+
+/**
+ * OpenSSL's Poly1305 takes eight blocks at a time for all of an update, unless four to seven would be left: then it takes four at a time,
+ * which makes sealing a fifth slower. Sealing gives it the lead of 3 bytes first, so that 13 bytes of data complete a block; opening
+ * gives it all at once.
+ */
+const fit: RecordCipher['fit'] = most => {
+  const left = (most - (BLOCK - PLAINTEXT_DATA)) % EIGHT_BLOCKS
+  return left < THREE_BLOCKS ? most : most - (left - THREE_BLOCKS + 1)
 }
 
 const seal: RecordCipher['seal'] = (key, nonce, additional, parts) => {
@@ -49,6 +59,9 @@ function keepFreedMemory(): void {
 const CIPHER = 'chacha20-poly1305'
 const OPTIONS = { authTagLength: MAC_BYTES }
 const WHOLE = { plaintextLength: 0 }
+const BLOCK = 16
+const THREE_BLOCKS = 3 * BLOCK
+const EIGHT_BLOCKS = 8 * BLOCK
 // A call costs microseconds, whatever the length: sealing and opening took as long in wasm at 4 to 6 KB, and twice as long at 8.
 const GAINS_FROM = 8192
 // A collection of new objects comes at the latest when they hold 32 MB.

@@ -31,6 +31,7 @@ export function sodiumCipher(from = GAINS_FROM): RecordCipher | undefined {
   return {
     name: 'sodium-native',
     from,
+    fit: most => most,
     seal(key, nonce, additional, parts) {
       const message = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts)
       const sealed = Buffer.allocUnsafe(message.length + MAC_BYTES)
