@@ -13,9 +13,9 @@ import { RUNNING_BYTES } from "../transcript"
  * │ running transcript: h [32] ‖ ck [32]                 (version 2)          │
  * │ expected key [32]: the pinned server key             (client)             │
  * │ addressed key [32]: what opens the hello's box       (client)             │
- * │ addressed pair: that key and our session key         (client)             │
  * │ peer's session public key [32]                       (server)             │
- * │ session keys [64]: client to server ‖ server to client, once both proved  │
+ * │ addressed pair: that key and our session key; once both have proved their │
+ * │   keys, in its place: session keys [64], client to server ‖ back          │
  * │ ML-KEM secret key: pointer                           (client, version 2)  │
  * │ incoming message: head [4], pointer, size, got                            │
  * └───────────────────────────────────────────────────────────────────────────┘
@@ -27,10 +27,10 @@ const SESSION_PUBLIC: usize = SESSION_SECRET + KEY_BYTES
 const RUNNING: usize = SESSION_PUBLIC + KEY_BYTES
 const EXPECTED: usize = RUNNING + RUNNING_BYTES
 const ADDRESSED: usize = EXPECTED + KEY_BYTES
-const ADDRESSED_PAIR: usize = ADDRESSED + KEY_BYTES
-const PEER_SESSION: usize = ADDRESSED_PAIR + PAIR_BYTES
-const SESSION_KEYS: usize = PEER_SESSION + KEY_BYTES
-const KEM_SECRET: usize = SESSION_KEYS + 2 * KEY_BYTES
+const PEER_SESSION: usize = ADDRESSED + KEY_BYTES
+const ADDRESSED_PAIR: usize = PEER_SESSION + KEY_BYTES
+const SESSION_KEYS: usize = ADDRESSED_PAIR
+const KEM_SECRET: usize = ADDRESSED_PAIR + PAIR_BYTES
 const HEAD: usize = KEM_SECRET + 4
 const MESSAGE: usize = HEAD + VERSION_BYTES
 const SIZE: usize = MESSAGE + 4
