@@ -72,7 +72,7 @@ for (const version of VERSIONS) {
     ])
     const client = await dial(echo!.port, { version })
     const { accelerated } = client
-    const sealed = accelerated ? `large records are sealed by ${accelerated}` : 'all records are sealed in WebAssembly'
+    const sealed = accelerated ? `the platform’s are used: ${accelerated}` : 'all of them are in WebAssembly'
     assert.is(steps.find(it => it.step === 'primitives')!.found, sealed)
     assert.is(steps[3]!.found, `the server proved ${server}, as the address says`)
     const served = steps.find(it => it.step === 'authorized')!

@@ -75,6 +75,21 @@ for (const version of VERSIONS) {
     assert.is(client.handshakeHash?.length, version === 2 ? 32 : undefined)
   })
 
+  check('small writes of one turn go in few records, the first at once; each is called back, in order', async () => {
+    const { client, server, serverTransport } = await pair(version)
+    const before = serverTransport.bytesRead
+    const done: number[] = []
+    const heard = readAll(server)
+    for (let at = 0; at < 1000; at++) client.write(someBytes(12), () => done.push(at))
+    assert.is(client.bytesWritten, 12, 'the first')
+    client.write(someBytes(5), () => client.end())
+    client.rekey()
+    assert.is(hashOf(await heard), hashOf(Buffer.concat([...Array(1000).fill(someBytes(12)), someBytes(5)])))
+    assert.equal(done, [...Array(1000).keys()])
+    const overhead = serverTransport.bytesRead - before - 12_005
+    assert.ok(overhead < 10 * 30, `${overhead} bytes more than what was written`)
+  })
+
   check('write, and for await', async () => {
     const { client, server } = await pair(version)
     client.write('hello, ')

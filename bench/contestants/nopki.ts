@@ -37,7 +37,7 @@ export function nopki(options: object): Contestant {
       const socket = await connect({ host: HOST, port, serverKey: keyPair.publicKey, ...options })
       await once(socket.resume(), 'close')
       server.close()
-      return socket.accelerated ? `large records by ${socket.accelerated}` : 'nothing but wasm'
+      return socket.accelerated ? `with ${socket.accelerated}` : 'nothing but wasm'
     },
 
     coreBytes: () => nodeCore().bytesInUse,

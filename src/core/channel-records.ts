@@ -60,7 +60,8 @@ export class ChannelRecords {
     const length = source.left > room ? this.#records.cipher.fit(room) : source.left
     const type = endOfMessage && length === source.left ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA
     let status = 0
-    const record = this.#records.sealing(source.cut(length), () => {
+    const parts = source.cut(length)
+    const record = this.#records.sealing(parts.length > MOST_PARTS ? [join(parts)] : parts, () => {
       status = exports.sealFromHost(this.#channel, length, type)
     })
     if (status >= 0) this.#held.add(record)
@@ -89,5 +90,7 @@ export class ChannelRecords {
   }
 }
 
+// Each part is a call of the cipher. Of more than these, it takes less time to copy them together.
+const MOST_PARTS = 8
 // So much waits at most, and the record that reaches it.
 const HELD_ENOUGH = 65_536

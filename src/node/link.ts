@@ -3,8 +3,9 @@ import { type Duplex, finished } from 'node:stream'
 import { LINGER_MS } from '../channel/options.js'
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
-import { BUFFER_BYTES } from '../wire/abi.js'
 import { readShared } from './onread.js'
+import { giveSpare, takeSpare } from './spare.js'
+import { untraced } from './untraced.js'
 
 /** What the present owners of links do with what their engines report: one for all of a kind, for each function kept is memory. */
 export interface LinkHandler<Owner> {
@@ -30,6 +31,7 @@ export class Link {
   readonly engine: Engine
   /** What the transport failed with, if it did. */
   transportError: Error | undefined
+
   static readonly #listeners = {
     data(this: Transport, chunk: Uint8Array): void {
       const link = this[LINK]
@@ -171,8 +173,8 @@ export class Link {
     engine.sent(window.length)
     this.#handler.onSent?.(this.#owner)
     const more = transport.write(bytes)
-    // The system has taken all of it: the same memory, still in the processor's cache, serves the next write.
-    if (pooled && transport.writableLength === 0) spare = bytes.buffer as ArrayBuffer
+    // The system has taken all of it.
+    if (pooled && transport.writableLength === 0) giveSpare(bytes)
     return more
   }
 
@@ -302,29 +304,8 @@ export class Link {
 
 function ignore(): void {}
 
-/** Runs `work`, whose error is what became of a connection: where this program was then says nothing, and costs as much as a close. */
-function untraced<T>(work: () => T): T {
-  const { stackTraceLimit } = Error
-  // It may be frozen.
-  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return work()
-  try {
-    return work()
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
-
 function pacedCarrier(transport: Duplex): PacedCarrier {
   return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
-}
-
-/** Memory for one large write, if nobody has it. */
-let spare: ArrayBuffer | undefined
-
-function takeSpare(length: number): Buffer {
-  const memory = spare ?? new ArrayBuffer(BUFFER_BYTES)
-  spare = undefined
-  return Buffer.from(memory, 0, length)
 }
 
 // Below this, a buffer of its own costs less than holding on to a large one.

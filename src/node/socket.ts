@@ -126,8 +126,10 @@ export class SecureSocket extends SocketFacts {
     else this.destroy(this.#failure)
   }
 
+  /** A small write goes out at once, but is done only behind this turn: so those that follow it wait, and go together. */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
-    this.#writeAll([chunk], callback)
+    const small = chunk.length < HIGH_WATER_MARK
+    this.#writeAll([chunk], small ? error => process.nextTick(callback, error) : callback)
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {

@@ -142,9 +142,9 @@ function versionStep({ version }: SecureSocket): Step {
   return { step: 'version', result: 'unknown', found: 'version 1: X25519', means }
 }
 
-/** Who seals large records. */
+/** What is used beside WebAssembly. */
 function primitivesStep({ accelerated }: SecureSocket): Step {
-  const found = accelerated ? `large records are sealed by ${accelerated}` : 'all records are sealed in WebAssembly'
+  const found = accelerated ? `the platform’s are used: ${accelerated}` : 'all of them are in WebAssembly'
   return { step: 'primitives', result: 'ok', found }
 }
 
