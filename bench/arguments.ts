@@ -25,7 +25,7 @@ Measures the channel and its rivals, and prints tables. What the rivals stand on
 examples:
   npm run bench -- --quick
   npm run bench -- --only bulk/64KiB --contestant 'nopki, native' --contestant 'TLS, AES-256-GCM'
-  npm run bench -- --write       all of it, in about 12 minutes; nothing else should be running`
+  npm run bench -- --write       all of it, in about 16 minutes; nothing else should be running`
 
 /** What the command was asked for, found sound. */
 export interface Arguments {

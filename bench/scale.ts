@@ -37,7 +37,7 @@ const FULL: Scale = {
   messages: [64, 16 * KiB],
   handshakes: [1, 8, 64],
   connections: [1, 10, 100, 1000],
-  load: 128 * MiB,
+  load: 256 * MiB,
   idle: [100, 1000, 10_000],
   churn: 10_000,
   starts: 10,
