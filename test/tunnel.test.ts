@@ -12,6 +12,7 @@ import { connect, decodePublicKey } from '../src/node/index.js'
 import { makeKey, nopki, run, startNopki, workFolder } from './support/command.js'
 import {
   cleanUpAfter,
+  delay,
   guarded,
   hashOf,
   next,
@@ -115,6 +116,30 @@ check('a reset that waits behind data is no end, though libuv gives it as one', 
   assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
   await until(() => readFileSync(path('late-reset'), 'utf8') !== '')
   assert.is(linesOf(path('late-reset'))[0].ended, 'plain')
+})
+
+check('so it is where bytes still wait to be written to the service', async () => {
+  const sockets: net.Socket[] = []
+  const service = await plainServer(socket => sockets.push(socket.pause()))
+  const tunnel = await startTunnel(keys, service, { expose: ['--access-log', path('full-reset')] })
+  const client = track(dialPlain(tunnel.port))
+  const result = readUntilError(client)
+  const chunk = someBytes(1 << 20)
+  // Until nobody takes any more: neither the service, nor the two ends, nor the system between them.
+  for (let taken = -1; taken !== client.bytesWritten - client.writableLength; ) {
+    taken = client.bytesWritten - client.writableLength
+    while (client.writableLength < 4 * chunk.length) client.write(chunk)
+    await delay(500)
+  }
+  tunnel.expose.child.kill('SIGSTOP')
+  sockets[0]?.write('before', () => sockets[0]?.resetAndDestroy())
+  await next(sockets[0] as net.Socket, 'close')
+  tunnel.expose.child.kill('SIGCONT')
+  const { data, error } = await result
+  assert.is(String(data), 'before')
+  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+  await until(() => readFileSync(path('full-reset'), 'utf8') !== '')
+  assert.is(linesOf(path('full-reset'))[0].ended, 'plain')
 })
 
 check('a reset of the client is a reset for the service', async () => {
