@@ -45,12 +45,12 @@ export class ChannelRecords {
   }
 
   /**
-   * Has the host seal a record of the next bytes, where they are, of at most `room`. Returns the core's status; undefined where enough
-   * is held.
+   * Has the host seal a record of the next bytes, where they are, of at most `room`. Returns its length, or the core's status; 0 where
+   * enough is held.
    */
-  seal(source: Source, room: number, endOfMessage: boolean): number | undefined {
+  seal(source: Source, room: number, endOfMessage: boolean): number {
     const { exports } = this.#core
-    if (this.#held.length >= HELD_ENOUGH) return undefined
+    if (this.#held.length >= HELD_ENOUGH) return 0
     // Its place is behind what waits in linear memory.
     const waiting = this.#core.copy(exports.sendPointer(this.#channel), exports.sendLength(this.#channel))
     if (waiting.length > 0) {
