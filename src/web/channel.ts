@@ -126,12 +126,17 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
     },
   }
   try {
-    const stream = new ReadableStream({ type: 'bytes', ...source }, { highWaterMark: 0 })
+    const stream = new ReadableStream({ type: 'bytes', ...chunkSize(), ...source }, { highWaterMark: 0 })
     return stream as ReadableStream<Uint8Array<ArrayBuffer>>
   } catch {
     // Not every browser has byte streams.
     return new ReadableStream(source as UnderlyingDefaultSource<Uint8Array<ArrayBuffer>>, { highWaterMark: 0 })
   }
+}
+
+/** Workers cut all into pieces of 4096 bytes, unless told otherwise; others hand on what they are given. */
+function chunkSize(): { autoAllocateChunkSize?: number } {
+  return 'WebSocketPair' in globalThis ? { autoAllocateChunkSize: CHUNK_BYTES } : {}
 }
 
 function openWritable(connection: Connection): WritableStream<Bytes> {
@@ -174,4 +179,5 @@ async function* readMessages(
   }
 }
 
+const CHUNK_BYTES = 65_536
 const WRITE_AHEAD_BYTES = 65_536

@@ -1,4 +1,5 @@
 import { ChannelError } from '../errors.js'
+import { discard } from './discard.js'
 import { Gate } from './gate.js'
 
 interface Entry {
@@ -13,6 +14,8 @@ export class Inbox {
   /** Called when an end or an error has come; what waits may lie before it. */
   onEnd: () => void = () => {}
   #entries: Entry[] = []
+  /** So many bytes of the first entry were read. */
+  #at = 0
   #end: 'open' | 'ended' | { error: unknown } = 'open'
   #arrived = new Gate()
   #onTaken: (bytes: number, endOfMessage: boolean) => void
@@ -89,14 +92,15 @@ export class Inbox {
   takeInto(view: Uint8Array): number {
     let filled = 0
     while (filled < view.length && this.hasBytes()) {
-      const entry = this.#entries[0] as Entry
-      const part = entry.data.subarray(0, view.length - filled)
+      const { data } = this.#entries[0] as Entry
+      const part = data.subarray(this.#at, this.#at + view.length - filled)
       view.set(part, filled)
       filled += part.length
-      if (part.length === entry.data.length) {
+      if (this.#at + part.length === data.length) {
         this.#take()
+        discard(data)
       } else {
-        entry.data = entry.data.subarray(part.length)
+        this.#at += part.length
         this.#left(part.length, false)
       }
     }
@@ -139,9 +143,11 @@ export class Inbox {
   }
 
   #take(): Entry {
-    const entry = this.#entries.shift() as Entry
-    this.#left(entry.data.length, entry.endOfMessage)
-    return entry
+    const { data, endOfMessage } = this.#entries.shift() as Entry
+    const left = { data: data.subarray(this.#at), endOfMessage }
+    this.#at = 0
+    this.#left(left.data.length, endOfMessage)
+    return left
   }
 
   #left(bytes: number, endOfMessage: boolean): void {

@@ -21,7 +21,7 @@ export function portStreams(port: PortLike): ByteStreams {
   let unread = 0
   const queue = new ByteQueue(
     () => leave(),
-    bytes => port.postMessage(bytes, []),
+    chunk => port.postMessage(chunk.length, []),
   )
   const end = () => {
     queue.end()
@@ -44,7 +44,12 @@ export function portStreams(port: PortLike): ByteStreams {
   const writable = new WritableStream<Uint8Array>({
     async write(chunk) {
       unread += chunk.length
-      port.postMessage(chunk, [chunk.buffer])
+      try {
+        port.postMessage(chunk, [chunk.buffer])
+      } catch {
+        // Workers do not transfer.
+        port.postMessage(chunk, [])
+      }
       while (unread > UNREAD_BYTES) await acknowledged.wait()
     },
     close: () => port.postMessage(null, []),

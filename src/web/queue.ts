@@ -16,11 +16,11 @@ export class ByteQueue {
   #asked: (() => void) | undefined
   #ended = false
   #failure: { error: unknown } | undefined
-  #onRead: (bytes: number) => void
+  #onRead: (chunk: Uint8Array) => void
   #brake: Brake | undefined
   #braked = false
 
-  constructor(onCancel: (reason: unknown) => void, onRead: (bytes: number) => void, brake?: Brake) {
+  constructor(onCancel: (reason: unknown) => void, onRead: (chunk: Uint8Array) => void, brake?: Brake) {
     this.#onRead = onRead
     this.#brake = brake
     this.readable = new ReadableStream(
@@ -88,7 +88,7 @@ export class ByteQueue {
     if (!chunk) return this.#settle()
     this.#size -= chunk.length
     if (this.#size < BRAKE_BYTES) this.#ease()
-    this.#onRead(chunk.length)
+    this.#onRead(chunk)
     this.#controller.enqueue(chunk)
   }
 

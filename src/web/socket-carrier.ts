@@ -1,4 +1,5 @@
 import { ChannelError } from '../errors.js'
+import { discard, inBrowser } from './discard.js'
 import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { type Brake, ByteQueue } from './queue.js'
@@ -31,10 +32,15 @@ export class SocketCarrier implements Opening {
   #left = false
 
   constructor(socket: WebSocketLike) {
+    let last: Uint8Array = new Uint8Array()
     this.#socket = socket
     this.#queue = new ByteQueue(
       reason => this.drop(reason),
-      () => {},
+      // With a read, the one before it is done with (`Link.read`).
+      chunk => {
+        discard(last)
+        last = chunk
+      },
       typeof socket.pause === 'function' && typeof socket.resume === 'function' ? (socket as Brake) : undefined,
     )
     const writable = new WritableStream<Uint8Array>({
@@ -89,6 +95,8 @@ export class SocketCarrier implements Opening {
   async #send(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.#socket.readyState !== OPEN) throw this.#error ?? new Error('the WebSocket is closed')
     this.#socket.send(chunk)
+    // Others may not have copied it yet.
+    if (inBrowser()) discard(chunk)
     for (let pause = 1; (this.#socket.bufferedAmount ?? 0) > BUFFERED_BYTES; pause = Math.min(2 * pause, 16)) {
       await new Promise(resolve => setTimeout(resolve, pause))
       if (this.#socket.readyState !== OPEN) return

@@ -2,13 +2,18 @@ import process from 'node:process'
 import { generateKeyPair } from 'nopki'
 import { acceptWebSocket, bunWebSocket, connectWebSocket } from 'nopki/web'
 import { type Command, type Platform, run } from '../suite/main.js'
-import { channelEnd, streams, webSockets } from '../suite/web.js'
+import { channelEnd, ports, streams, webSockets } from '../suite/web.js'
 import { connectTcp, serveTcp, tcp } from './tcp.js'
 
 const platform: Platform = {
   name: 'bun',
   generateKeyPair,
-  carriers: relay => ({ TCP: tcp, 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
+  carriers: relay => ({
+    TCP: tcp,
+    'Web Streams': streams,
+    MessagePort: ports,
+    WebSocket: webSockets(relay, url => new WebSocket(url)),
+  }),
   connectTcp,
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, _relay, onEnd) {

@@ -3,7 +3,7 @@ import { generateKeyPair } from 'nopki'
 import { acceptWebSocket, connectWebSocket, secure } from 'nopki/web'
 import type { Carrier } from '../suite/carrier.js'
 import { type Command, type Platform, run } from '../suite/main.js'
-import { channelEnd, pairOf, streams, webSockets } from '../suite/web.js'
+import { channelEnd, pairOf, ports, streams, webSockets } from '../suite/web.js'
 import { connectTcp, serveTcp, tcp } from './tcp.js'
 
 /** Deno’s own connections, which are Web Streams as they are. */
@@ -27,6 +27,7 @@ const platform: Platform = {
     TCP: tcp,
     'Deno.Conn': conn,
     'Web Streams': streams,
+    MessagePort: ports,
     WebSocket: webSockets(relay, url => new WebSocket(url)),
   }),
   connectTcp,

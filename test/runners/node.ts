@@ -2,14 +2,14 @@ import { generateKeyPair } from 'nopki'
 import { acceptWebSocket, connectWebSocket } from 'nopki/web'
 import { WebSocket as Socket, WebSocketServer } from 'ws'
 import { type Command, type Platform, run } from '../suite/main.js'
-import { channelEnd, streams, webSockets } from '../suite/web.js'
+import { channelEnd, ports, streams, webSockets } from '../suite/web.js'
 import { connectTcp, listening, serveTcp, tcp } from './tcp.js'
 
 const open = (url: string) => new Socket(url) as unknown as WebSocket
 const platform: Platform = {
   name: 'node',
   generateKeyPair,
-  carriers: relay => ({ TCP: tcp, 'Web Streams': streams, WebSocket: webSockets(relay, open) }),
+  carriers: relay => ({ TCP: tcp, 'Web Streams': streams, MessagePort: ports, WebSocket: webSockets(relay, open) }),
   connectTcp,
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(open(url), options)),
   async serve(options, _relay, onEnd) {

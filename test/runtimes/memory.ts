@@ -24,7 +24,7 @@ export interface Flood {
   /** What both ends say of the flood. */
   writer: Flooded
   reader: Flooded
-  /** The peak of a first, smaller flood above what was there when nothing had been sent: code, and garbage not yet collected. */
+  /** The peak of a first, small flood, above what was there when nothing had been sent: code. */
   first: Memory
   /** The peak of the flood above what was there when it began. */
   grown: Memory
@@ -94,4 +94,4 @@ function residentMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
 }
 
 export const FLOOD_MIB = 256
-const FIRST_MIB = 48
+const FIRST_MIB = 1

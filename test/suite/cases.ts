@@ -277,8 +277,13 @@ async function pour(end: End, first: number): Promise<string> {
 
 async function drain(end: End): Promise<string> {
   const digest = new Digest()
-  for (let chunk = await end.read(); chunk; chunk = await end.read()) digest.update(chunk)
+  let chunks = 0
+  for (let chunk = await end.read(); chunk; chunk = await end.read()) {
+    digest.update(chunk)
+    chunks++
+  }
   equal(digest.length, BULK * MIB, 'the bytes that came')
+  ok(digest.length / chunks >= 16_384, `bulk comes in large chunks, not in ${chunks}`)
   return digest.hex()
 }
 

@@ -4,11 +4,11 @@ import { CASES, type Case } from './cases.js'
 
 /** How two ends meet within a runtime, the way that its users would mostly take first: bulk data goes over that. */
 export const CARRIERS: Readonly<Record<string, readonly string[]>> = {
-  node: ['TCP', 'WebSocket', 'Web Streams'],
-  deno: ['TCP', 'WebSocket', 'Web Streams', 'Deno.Conn'],
-  bun: ['TCP', 'WebSocket', 'Web Streams'],
-  workerd: ['WebSocket', 'Web Streams'],
-  chromium: ['WebSocket', 'Web Streams'],
+  node: ['TCP', 'WebSocket', 'Web Streams', 'MessagePort'],
+  deno: ['TCP', 'WebSocket', 'Web Streams', 'MessagePort', 'Deno.Conn'],
+  bun: ['TCP', 'WebSocket', 'Web Streams', 'MessagePort'],
+  workerd: ['WebSocket', 'Web Streams', 'MessagePort'],
+  chromium: ['WebSocket', 'Web Streams', 'MessagePort'],
 }
 
 export interface Planned {

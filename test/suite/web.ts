@@ -1,6 +1,6 @@
 // Channels through nopki/web, over what every runtime has: Web Streams and WebSocket.
 
-import { acceptWebSocket, type Bytes, connectWebSocket, type SecureChannel, secure } from 'nopki/web'
+import { acceptWebSocket, type Bytes, connectWebSocket, portStreams, type SecureChannel, secure } from 'nopki/web'
 import type { Carrier, End, Pair, Setup } from './carrier.js'
 
 /** Two pairs of transform streams. */
@@ -12,6 +12,24 @@ export const streams: Carrier = async ({ client, server, wire }) => {
     () => {
       there.cut()
       back.cut()
+    },
+  )
+}
+
+/** Two ports, each of a MessageChannel whose other port this holds: so that both see the other end close. */
+export const ports: Carrier = async ({ client, server, wire }) => {
+  const [near, far] = [new MessageChannel(), new MessageChannel()]
+  forward(near.port2, far.port2, wire)
+  forward(far.port2, near.port2, wire)
+  return pairOf(
+    secure(portStreams(near.port1), { role: 'client', ...client }),
+    secure(portStreams(far.port1), { role: 'server', ...server }),
+    () => {
+      for (const { port2 } of [near, far]) {
+        // A browser does not tell a port that the other was closed: this is what `portStreams` says when it leaves.
+        if ('isSecureContext' in globalThis) port2.postMessage(null, [])
+        port2.close()
+      }
     },
   )
 }
@@ -71,6 +89,15 @@ export function channelEnd(channel: SecureChannel): End {
 function quiet<T extends { closed: Promise<unknown> }>(it: T): T {
   it.closed.catch(() => {})
   return it
+}
+
+function forward(from: MessagePort, to: MessagePort, wire: Setup['wire']): void {
+  from.addEventListener('message', ({ data }) => {
+    const size = wire === 'bytes' && data instanceof Uint8Array ? 1 : Number.POSITIVE_INFINITY
+    for (let at = 0; at < (data?.length ?? 1); at += size) to.postMessage(data?.slice?.(at, at + size) ?? data, [])
+  })
+  from.addEventListener('close', () => to.close())
+  from.start()
 }
 
 function passage(wire: Setup['wire']) {

@@ -1,11 +1,15 @@
 import { acceptWebSocket, connectWebSocket, generateKeyPair, ready } from 'nopki'
 import { type Command, type Platform, run } from '../../suite/main.js'
-import { channelEnd, streams, webSockets } from '../../suite/web.js'
+import { channelEnd, ports, streams, webSockets } from '../../suite/web.js'
 
 const platform: Platform = {
   name: 'chromium',
   generateKeyPair: () => ready().then(generateKeyPair),
-  carriers: relay => ({ 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
+  carriers: relay => ({
+    'Web Streams': streams,
+    MessagePort: ports,
+    WebSocket: webSockets(relay, url => new WebSocket(url)),
+  }),
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, relay, onEnd) {
     const wait = async (): Promise<void> => {

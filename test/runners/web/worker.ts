@@ -3,14 +3,18 @@ import bytes from 'channel.bytes'
 import { acceptWebSocket, connectWebSocket, generateKeyPair, secure } from 'nopki'
 import type { End } from '../../suite/carrier.js'
 import { type Command, type Platform, run } from '../../suite/main.js'
-import { channelEnd, streams, webSockets } from '../../suite/web.js'
+import { channelEnd, ports, streams, webSockets } from '../../suite/web.js'
 
 let serving: { options: Parameters<typeof acceptWebSocket>[1]; onEnd: (end: End) => void }
 
 const platform = (origin: string): Platform => ({
   name: 'workerd',
   generateKeyPair,
-  carriers: relay => ({ 'Web Streams': streams, WebSocket: webSockets(relay, url => new WebSocket(url)) }),
+  carriers: relay => ({
+    'Web Streams': streams,
+    MessagePort: ports,
+    WebSocket: webSockets(relay, url => new WebSocket(url)),
+  }),
   async connectTcp(port, options) {
     const socket = connect({ hostname: '127.0.0.1', port }, { allowHalfOpen: true })
     return channelEnd(await secure(socket, { role: 'client', ...options }))
