@@ -36,11 +36,12 @@ export class Core {
     try {
       const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
       checkVersion(compiled)
-      const { exports } = instantiateSync<CoreExports & Record<string, unknown>>(compiled, { host })
-      this.exports = exports
-      this.#memory = exports.memory
+      const { instance } = instantiateSync(compiled, { host })
+      // The loader wraps each export, and a module's own object of them is slow to look things up in.
+      this.exports = { ...(instance.exports as unknown as CoreExports) }
+      this.#memory = this.exports.memory
       this.#bytes = new Uint8Array(this.#memory.buffer)
-      this.arena = exports.createArena()
+      this.arena = this.exports.createArena()
     } catch (cause) {
       if (cause instanceof ChannelError) throw cause
       throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { cause })

@@ -170,13 +170,8 @@ export class Engine {
 
   /** Where received bytes belong; empty where opened data has to be consumed first. */
   receiveWindow(): Uint8Array {
-    this.#check()
-    const { exports } = this.#core
-    const room = exports.receiveRoom(this.#channel)
-    if (room === 0) return this.#core.view(0, 0)
-    const pointer = exports.receivePointer(this.#channel)
-    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
-    return this.#core.view(pointer, room)
+    const room = this.#receiveRoom()
+    return this.#core.view(room === 0 ? 0 : this.#receivePointer(), room)
   }
 
   /** So many bytes were received into the window. */
@@ -191,10 +186,10 @@ export class Engine {
   receive(chunk: Uint8Array, offset = 0): number {
     let at = offset
     while (at < chunk.length) {
-      const window = this.receiveWindow()
-      if (window.length === 0) break
-      const length = Math.min(window.length, chunk.length - at)
-      window.set(at === 0 && length === chunk.length ? chunk : chunk.subarray(at, at + length))
+      const length = Math.min(this.#receiveRoom(), chunk.length - at)
+      if (length === 0) break
+      const pointer = this.#receivePointer()
+      this.#core.bytes.set(length === chunk.length ? chunk : chunk.subarray(at, at + length), pointer)
       this.received(length)
       at += length
     }
@@ -279,13 +274,8 @@ export class Engine {
    */
   writeWindow(wanted = this.#fullRoom): Uint8Array {
     this.#check()
-    const { exports } = this.#core
-    const room = exports.writeRoom(this.#channel)
-    if (room === 0 || (room < wanted && room < this.#fullRoom)) return this.#core.view(0, 0)
-    const length = Math.min(room, wanted)
-    const pointer = exports.writePointer(this.#channel, length)
-    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
-    return this.#core.view(pointer, length)
+    const length = this.#writeRoom(wanted)
+    return this.#core.view(length === 0 ? 0 : this.#writePointer(length), length)
   }
 
   /** So many bytes were written into the window: they become one record. */
@@ -398,7 +388,7 @@ export class Engine {
   }
 
   #seal(length: number, type: number): void {
-    this.#checkWritable()
+    this.#check()
     const status = this.#core.exports.seal(this.#channel, length, type)
     if (status < 0) throw this.#fail(status)
   }
@@ -410,11 +400,38 @@ export class Engine {
       if (status < 0) throw this.#fail(status)
       return status > 0
     }
-    const window = this.writeWindow(source.left)
-    if (window.length === 0) return false
-    const length = source.copyTo(window)
+    const length = this.#writeRoom(source.left)
+    if (length === 0) return false
+    const pointer = this.#writePointer(length)
+    source.copyTo(this.#core.bytes, pointer, length)
     this.wrote(length, endOfMessage && source.left === 0)
     return true
+  }
+
+  /** How many bytes can be received now. */
+  #receiveRoom(): number {
+    this.#check()
+    return this.#core.exports.receiveRoom(this.#channel)
+  }
+
+  /** Where they belong. */
+  #receivePointer(): number {
+    const pointer = this.#core.exports.receivePointer(this.#channel)
+    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
+    return pointer
+  }
+
+  /** How many of the bytes wanted the next record takes: none, rather than a sliver, where a full one fits once what waits was sent. */
+  #writeRoom(wanted: number): number {
+    const room = this.#core.exports.writeRoom(this.#channel)
+    return room < wanted && room < this.#fullRoom ? 0 : Math.min(room, wanted)
+  }
+
+  /** Where they belong. */
+  #writePointer(length: number): number {
+    const pointer = this.#core.exports.writePointer(this.#channel, length)
+    if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
+    return pointer
   }
 
   get #records(): ChannelRecords | undefined {

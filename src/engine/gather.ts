@@ -10,15 +10,13 @@ export class Gather {
     this.left = chunks.reduce((total, chunk) => total + chunk.length, 0)
   }
 
-  /** Fills the window as far as there are bytes, and returns how many. */
-  copyTo(window: Uint8Array): number {
-    let filled = 0
-    while (filled < window.length && this.left > 0) {
-      const part = this.#next(window.length - filled)
-      window.set(part, filled)
-      filled += part.length
+  /** Copies the next `length` bytes to `at`. */
+  copyTo(bytes: Uint8Array, at: number, length: number): void {
+    for (let copied = 0; copied < length; ) {
+      const part = this.#next(length - copied)
+      bytes.set(part, at + copied)
+      copied += part.length
     }
-    return filled
   }
 
   /** The next `length` bytes, in views of the chunks. */
