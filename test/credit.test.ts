@@ -33,7 +33,7 @@ import {
 const peers: RawPeer[] = []
 giveUpAfter(test)
 test.after.each(() => {
-  for (const peer of peers.splice(0)) peer.engine.close()
+  for (const peer of peers.splice(0)) peer.leave()
 })
 cleanUpAfter(test)
 

@@ -87,6 +87,13 @@ export class RawPeer {
     this.#writer.close().catch(() => {})
   }
 
+  /** Gives both streams up: nobody waits for this end any more. */
+  leave(): void {
+    this.engine.close()
+    this.#writer.abort().catch(() => {})
+    this.#reader.cancel().catch(() => {})
+  }
+
   async #run(): Promise<void> {
     try {
       for (;;) {
