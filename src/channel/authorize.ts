@@ -10,11 +10,11 @@ export type PeerPlace = Pick<Peer, 'remoteAddress' | 'remotePort'>
 export async function askAuthorize(
   options: ServerOptions,
   engine: Engine,
-  signal: AbortSignal,
+  asked: Pick<Peer, 'signal'>,
   place: PeerPlace = {},
 ): Promise<true | object | ChannelError> {
   if (!options.authorize) return true
-  const peer = peerOf(engine, signal, place)
+  const peer = peerOf(engine, asked, place)
   const refused = (cause?: unknown) =>
     new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`, { cause })
   try {
@@ -25,8 +25,19 @@ export async function askAuthorize(
   }
 }
 
-function peerOf(engine: Engine, signal: AbortSignal, place: PeerPlace): Peer {
+/** What most never ask for is made when they do. */
+function peerOf(engine: Engine, asked: Pick<Peer, 'signal'>, place: PeerPlace): Peer {
   const { remotePublicKey: publicKey, handshakeHash, version = 2 } = engine
-  const publicKeyText = encodePublicKey(publicKey)
-  return { publicKey, publicKeyText, version, signal, ...(handshakeHash && { handshakeHash }), ...place }
+  return {
+    publicKey,
+    get publicKeyText() {
+      return encodePublicKey(publicKey)
+    },
+    version,
+    get signal() {
+      return asked.signal
+    },
+    ...(handshakeHash && { handshakeHash }),
+    ...place,
+  }
 }

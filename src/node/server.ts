@@ -77,7 +77,7 @@ export class SecureServer extends net.Server {
   async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
     handshake.check()
-    const ask = () => askAuthorize(this.#options, link.engine, handshake.signal, placeOf(link))
+    const ask = () => askAuthorize(this.#options, link.engine, handshake, placeOf(link))
     const answer = this.#options.authorize ? await Promise.race([ask(), handshake.failed]) : true
     handshake.check()
     handshake.finish()

@@ -80,7 +80,7 @@ async function shakeHands(connection: Connection, options: SecureOptions): Promi
   if (options.role !== 'server') return new SecureChannel(connection)
   const gone = new AbortController()
   connection.closed.catch(error => gone.abort(error))
-  const asking = askAuthorize(options, connection.engine, gone.signal)
+  const asking = askAuthorize(options, connection.engine, gone)
   // It does not close before it is handed over: it fails.
   const answer = await Promise.race([asking, connection.closed]).catch(error => {
     throw connection.failure ? connection.failure.error : error
