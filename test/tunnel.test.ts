@@ -83,6 +83,23 @@ check('bytes both ways, and each end on its own', async () => {
   assert.match(address, /^127\.0\.0\.1:\d+$/)
 })
 
+/** The service sends, and resets, while `expose` is stopped: it finds both together. */
+async function resetWhileStopped(tunnel: Awaited<ReturnType<typeof startTunnel>>, socket: net.Socket): Promise<void> {
+  tunnel.expose.child.kill('SIGSTOP')
+  socket.write('before', () => socket.resetAndDestroy())
+  await next(socket, 'close')
+  tunnel.expose.child.kill('SIGCONT')
+}
+
+/** The client has what was sent before the reset, and the reset; and the access log says which side it was. */
+async function isReset(result: ReturnType<typeof readUntilError>, log: string): Promise<void> {
+  const { data, error } = await result
+  assert.is(String(data), 'before')
+  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+  await until(() => readFileSync(path(log), 'utf8') !== '')
+  assert.is(linesOf(path(log))[0].ended, 'plain')
+}
+
 check('a reset of the service is a reset for the client, behind what came before', async () => {
   const sockets: net.Socket[] = []
   const service = await plainServer(socket => sockets.push(socket) && socket.write('before'))
@@ -92,11 +109,7 @@ check('a reset of the service is a reset for the client, behind what came before
   client.write('hello')
   await until(() => (sockets[0]?.bytesRead ?? 0) === 5)
   sockets[0]?.resetAndDestroy()
-  const { data, error } = await result
-  assert.is(String(data), 'before')
-  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
-  await until(() => readFileSync(path('reset'), 'utf8') !== '')
-  assert.is(linesOf(path('reset'))[0].ended, 'plain')
+  await isReset(result, 'reset')
 })
 
 check('a reset that waits behind data is no end, though libuv gives it as one', async () => {
@@ -107,15 +120,8 @@ check('a reset that waits behind data is no end, though libuv gives it as one', 
   const result = readUntilError(client)
   client.write('hello')
   await until(() => (sockets[0]?.bytesRead ?? 0) === 5)
-  tunnel.expose.child.kill('SIGSTOP')
-  sockets[0]?.write('before', () => sockets[0]?.resetAndDestroy())
-  await next(sockets[0] as net.Socket, 'close')
-  tunnel.expose.child.kill('SIGCONT')
-  const { data, error } = await result
-  assert.is(String(data), 'before')
-  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
-  await until(() => readFileSync(path('late-reset'), 'utf8') !== '')
-  assert.is(linesOf(path('late-reset'))[0].ended, 'plain')
+  await resetWhileStopped(tunnel, sockets[0] as net.Socket)
+  await isReset(result, 'late-reset')
 })
 
 check('so it is where bytes still wait to be written to the service', async () => {
@@ -131,15 +137,8 @@ check('so it is where bytes still wait to be written to the service', async () =
     while (client.writableLength < 4 * chunk.length) client.write(chunk)
     await delay(500)
   }
-  tunnel.expose.child.kill('SIGSTOP')
-  sockets[0]?.write('before', () => sockets[0]?.resetAndDestroy())
-  await next(sockets[0] as net.Socket, 'close')
-  tunnel.expose.child.kill('SIGCONT')
-  const { data, error } = await result
-  assert.is(String(data), 'before')
-  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
-  await until(() => readFileSync(path('full-reset'), 'utf8') !== '')
-  assert.is(linesOf(path('full-reset'))[0].ended, 'plain')
+  await resetWhileStopped(tunnel, sockets[0] as net.Socket)
+  await isReset(result, 'full-reset')
 })
 
 check('a reset of the client is a reset for the service', async () => {

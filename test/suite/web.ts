@@ -1,4 +1,4 @@
-// Channels through nopki/web, over what every runtime has: Web Streams and WebSocket.
+// Channels through nopki/web, over what every runtime has: Web Streams, MessagePort and WebSocket.
 
 import { acceptWebSocket, type Bytes, connectWebSocket, portStreams, type SecureChannel, secure } from 'nopki/web'
 import type { Carrier, End, Pair, Setup } from './carrier.js'
