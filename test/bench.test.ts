@@ -17,6 +17,7 @@ import { targets } from '../bench/report/targets.js'
 import { emptyResults, merge, type Results, type Row, readResults } from '../bench/results.js'
 import { SCALES } from '../bench/scale.js'
 import { quantile, ratio } from '../bench/stats.js'
+import { skippedWithout } from './support/command.js'
 
 const MAIN = fileURLToPath(new URL('../bench/main.js', import.meta.url))
 const RIVALS = new URL('../bench/contestants/node_modules/', import.meta.url)
@@ -73,8 +74,10 @@ test('every measure runs for this project, raw TCP and TLS', () => {
   }
 })
 
-// They are there after npm run bench -- --install, which .ci/run does.
-const withRivals = existsSync(RIVALS) ? test : test.skip
+// .ci/run installs them.
+const withRivals = existsSync(RIVALS)
+  ? test
+  : skippedWithout('other contestants: npm run bench -- --install').bind(null, test)
 withRivals('the other contestants shake hands, and send both ways', () => {
   const only = ['exchange', 'handshakes'].flatMap(it => ['--only', it])
   const { status, stdout, stderr } = bench('--smallest', ...only, ...OTHERS.flatMap(it => ['--contestant', it]))
@@ -113,8 +116,7 @@ test('a wrong flag is an error that says what there is, and exits with 2', () =>
   assert.match(stderr, /^error: Unknown option '--fast'\nhint: .*--help/)
 })
 
-// They are there after npm run bench -- --write.
-const withResults = existsSync(RESULTS) ? test : test.skip
+const withResults = existsSync(RESULTS) ? test : skippedWithout('results: npm run bench -- --write').bind(null, test)
 withResults('docs/performance.md and its pictures are what the suite makes of bench/results.json', () => {
   for (const [file, text] of filesOf(readResults(RESULTS)!)) {
     assert.is(readFileSync(file, 'utf8'), text, `${file.pathname}: npm run bench -- --page writes it`)

@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectionsOf, isCapture, type Packet, readCapture } from '../src/inspect/index.js'
 import { Capturing, cannotCapture, type Tool } from './support/capturing.js'
-import { filesIn, nopki, workFolder } from './support/command.js'
+import { filesIn, nopki, skippedFor, workFolder } from './support/command.js'
 import { dialThrough, echoServers, line, startRouting } from './support/routing.js'
 import {
   cleanUpAfter,
@@ -29,7 +29,7 @@ const data = someBytes(200_000)
 function check(tool: Tool, name: string, body: () => Promise<void>): void {
   const reason = cannotCapture(tool)
   if (reason === undefined) guarded(test, `${name} (${tool})`, body, 40_000)
-  else test.skip(`${name}: ${reason}`)
+  else skippedFor(reason)(test, `${name} (${tool})`)
 }
 
 interface Line {

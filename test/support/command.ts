@@ -160,8 +160,12 @@ export async function installed(program: string): Promise<string | undefined> {
 
 /** In place of `guarded`, where the machine lacks something: skips, and says what. */
 export function skippedWithout(what: string): (test: Test, name: string) => void {
+  return skippedFor(`no ${what}`)
+}
+
+export function skippedFor(reason: string): (test: Test, name: string) => void {
   return (test, name) => {
-    console.log(`skipped: ${name}: no ${what}`)
+    console.log(`skipped: ${name}: ${reason}`)
     test.skip(name, () => {})
   }
 }
