@@ -134,11 +134,15 @@ check(
       assert.is(hashOf(await back), expected)
     }
     await Promise.all(Array.from({ length: 500 }, one))
-    assert.ok(changes > 5, `${changes} changes`)
+    // Nothing says that a change came between two of those: more clients, one by one, until both tables were in force.
+    let clients = 500
+    while (changes < 6 || servers.some(it => it.sockets.length === 0)) {
+      await one()
+      clients++
+    }
     changes = -10
     await changing
-    for (const it of servers) assert.ok(it.sockets.length > 0)
-    assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, 500)
+    assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, clients)
     for (const { received } of strangers) assert.is(received, 0)
     assert.not.match(command.err, /error|Error/)
     await end(command)
