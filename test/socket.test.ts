@@ -14,6 +14,7 @@ import { nodeCore } from '../src/node/core.js'
 import { connect, createServer, encodePublicKey, formatAddress } from '../src/node/index.js'
 import { connectPeer } from './peer/socket.js'
 import {
+  busyFor,
   checkError,
   cleanUpAfter,
   clientKeys,
@@ -565,13 +566,32 @@ for (const version of VERSIONS) {
   })
 
   check('a slow reader is not an idle peer', async () => {
-    const { client, server } = await pair(version, { server: { idleTimeout: 100 } })
+    const { client, server } = await pair(version, { server: { idleTimeout: 300 } })
     client.write(someBytes(16 * MEGABYTE))
     client.end()
     await until(() => server.readableLength >= PIECE)
-    await delay(350)
+    await delay(700)
     assert.is(server.errored, null)
     assert.is((await readAll(server)).length, 16 * MEGABYTE)
+  })
+
+  check('nor is a peer that has ended, and listens', async () => {
+    const { client, server } = await pair(version, { both: { allowHalfOpen: true }, server: { idleTimeout: 50 } })
+    client.end()
+    assert.is((await readAll(server)).length, 0)
+    await delay(150)
+    server.end('the last word')
+    assert.is((await readAll(client)).toString(), 'the last word')
+  })
+
+  check('nor one whose bytes came while this process was busy', async () => {
+    const { client, server } = await pair(version, { server: { idleTimeout: 50 } })
+    server.pause()
+    // In the kernel, and the timer due, before anything is read.
+    client.write('in time', () => busyFor(200))
+    await until(() => server.readableLength > 0)
+    client.end()
+    assert.is((await readAll(server)).toString(), 'in time')
   })
 
   check('an idle timeout frees a socket whose data nobody reads', async () => {

@@ -13,6 +13,7 @@ import {
   secure,
 } from '../src/web/index.js'
 import {
+  busyFor,
   cleanUpAfter,
   clientKeys,
   dial,
@@ -315,6 +316,23 @@ for (const version of VERSIONS) {
     await rejects(server.closed, 'LINK_TIMEOUT')
     const error = await rejects(client.closed, 'PEER_ALERT')
     assert.is(error.alert?.code, 5)
+  })
+
+  check('a peer that has ended, and listens, is not silent', async () => {
+    const { client, server } = await webPair(version, streamPair(), { server: { idleTimeout: 50 } })
+    await client.writable.close()
+    await new Promise(resolve => setTimeout(resolve, 150))
+    const heard = receive(client)
+    await send(server, Buffer.from('the last word'))
+    assert.is((await heard).toString(), 'the last word')
+  })
+
+  check('nor is one whose bytes came while this process was busy', async () => {
+    const { client, server } = await webPair(version, await CARRIERS.tcp(), { server: { idleTimeout: 50 } })
+    // In the kernel, and the timer due, before anything is read.
+    await client.send(Buffer.from('in time'))
+    busyFor(200)
+    assert.is(Buffer.from((await server.readable.getReader().read()).value!).toString(), 'in time')
   })
 
   check('the server’s time is over: in the handshake, and in authorize', async () => {

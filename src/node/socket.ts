@@ -38,6 +38,7 @@ export class SecureSocket extends SocketFacts {
   #waitingWrite: Callback | undefined
   #keepAlive: NodeJS.Timeout | undefined
   #idle: NodeJS.Timeout | undefined
+  #silent = false
   #inactivity: NodeJS.Timeout | undefined
 
   /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
@@ -49,7 +50,7 @@ export class SecureSocket extends SocketFacts {
     this.authorization = authorization
     this.accelerated = engine.accelerated
     if (options.keepAlive) this.#keepAlive = setTimeout(() => this.#sendKeepAlive(), options.keepAlive).unref()
-    if (options.idleTimeout) this.#idle = setTimeout(() => this.#giveUp(), options.idleTimeout).unref()
+    if (options.idleTimeout) this.#idle = setTimeout(() => this.#onSilence(), options.idleTimeout).unref()
     link.handTo(this, SecureSocket.#handler)
     // An alert, or the end of the connection, is noticed even where nobody reads yet.
     setImmediate(() => this.destroyed || this.read(0))
@@ -59,6 +60,7 @@ export class SecureSocket extends SocketFacts {
     onEvent: (it, event) => it.#onEvent(event),
     onError: (it, error) => it.#failOnceRead(error),
     onReceived(it) {
+      it.#silent = false
       it.#idle?.refresh()
       it.#inactivity?.refresh()
     },
@@ -254,13 +256,21 @@ export class SecureSocket extends SocketFacts {
     this.#keepAlive?.refresh()
   }
 
+  /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
+  #onSilence(): void {
+    this.#silent = true
+    setImmediate(() => this.#silent && this.#giveUp())
+  }
+
   /** The peer has been silent for too long: it is told so, in case it still listens. */
   #giveUp(): void {
     if (this.destroyed) return
     if (this.#failure) return void this.destroy(this.#failure)
+    const { engine } = this.#link
+    // A peer that has ended has nothing to say.
+    if (engine.readEnded) return
     // Where this end does not read, it cannot tell.
     if (this.#link.stopped) return void this.#idle?.refresh()
-    const { engine } = this.#link
     // With bytes that do not go out, there is no way to tell it.
     if (!engine.writeEnded && engine.sendWindow().length === 0) {
       engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')

@@ -35,6 +35,7 @@ export class Connection {
   #carrierError: unknown
   #timers = new Set<Timer>()
   #idle: Timer | undefined
+  #silent = false
   #keepAlive: Timer | undefined
 
   constructor(streams: ByteStreams, engine: Engine, options: ChannelOptions) {
@@ -72,7 +73,7 @@ export class Connection {
     if (this.#phase !== 'handshake') return
     const { idleTimeout = 0, keepAlive = 0 } = this.#options
     this.#phase = 'open'
-    this.#idle = this.#timer(idleTimeout, () => this.#giveUp())
+    this.#idle = this.#timer(idleTimeout, () => this.#onSilence())
     this.#keepAlive = this.#timer(keepAlive, () => this.#sendKeepAlive())
     this.#credit.widen()
     this.#flush()
@@ -161,6 +162,7 @@ export class Connection {
   async #read(): Promise<Uint8Array> {
     try {
       const chunk = await this.#link.read()
+      this.#silent = false
       if (chunk) this.#idle?.refresh()
       else this.engine.receiveEnd()
       return chunk ?? new Uint8Array()
@@ -370,6 +372,12 @@ export class Connection {
     // Where bytes still wait to be sent, they keep the link alive.
     if (engine.sendWindow().length === 0) engine.keepAlive()
     this.#flush()
+  }
+
+  /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
+  #onSilence(): void {
+    this.#silent = true
+    setTimeout(() => this.#silent && this.#giveUp())
   }
 
   /** The peer has been silent for too long: it is told so, in case it still listens. */

@@ -32,6 +32,17 @@ export function portStreams(port: PortLike): ByteStreams {
     port.close?.()
     end()
   }
+  let transfers = true
+  const post = (chunk: Uint8Array) => {
+    try {
+      port.postMessage(chunk, transfers ? [chunk.buffer] : [])
+    } catch (error) {
+      if (!transfers) throw error
+      // Workers do not transfer.
+      transfers = false
+      post(chunk)
+    }
+  }
   port.addEventListener('message', ({ data }: { data: unknown }) => {
     if (data instanceof Uint8Array) return queue.push(data)
     if (data === null) return end()
@@ -44,12 +55,7 @@ export function portStreams(port: PortLike): ByteStreams {
   const writable = new WritableStream<Uint8Array>({
     async write(chunk) {
       unread += chunk.length
-      try {
-        port.postMessage(chunk, [chunk.buffer])
-      } catch {
-        // Workers do not transfer.
-        port.postMessage(chunk, [])
-      }
+      post(chunk)
       while (unread > UNREAD_BYTES) await acknowledged.wait()
     },
     close: () => port.postMessage(null, []),

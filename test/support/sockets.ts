@@ -31,7 +31,7 @@ export function track<T extends (typeof opened)[number]>(it: T): T {
 }
 
 /** A test that fails, and does not hang, where something never happens. */
-export function guarded(test: Test, name: string, run: () => Promise<void>, limit = 10_000): void {
+export function guarded(test: Test, name: string, run: () => Promise<void>, limit = 30_000): void {
   test(name, async () => {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
@@ -73,12 +73,17 @@ export function delay(time: number): Promise<void> {
 }
 
 /** Waits for something that has no event; the guard of the test ends what never comes. */
-export async function until(condition: () => boolean, limit = 5000): Promise<void> {
+export async function until(condition: () => boolean, limit = 20_000): Promise<void> {
   const end = Date.now() + limit
   while (!condition()) {
     if (Date.now() > end) throw new Error(`this did not come true: ${condition}`)
     await delay(2)
   }
+}
+
+/** Keeps the whole process from doing anything else. */
+export function busyFor(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 }
 
 /** The next emission's first arguments, and nothing else: an 'error' in between is not swallowed. */
