@@ -16,7 +16,13 @@ const SECRET = 'the client’s most private words'
 test('version 1: the client has the right server pinned, and someone else reads what it says', async () => {
   const scene = await stage([1])
   const attacked = scene.victim.then(clientSide => interposeVersion1({ ...scene.between, clientSide }))
-  const socket = await connect({ port: scene.port, keyPair: client, serverKey: server.publicKey, version: 1 })
+  const socket = await connect({
+    host: '127.0.0.1',
+    port: scene.port,
+    keyPair: client,
+    serverKey: server.publicKey,
+    version: 1,
+  })
   socket.on('error', () => {})
   assert.equal(socket.remotePublicKey, server.publicKey, 'the client believes that it talks to its server')
   socket.write(SECRET)
@@ -30,7 +36,12 @@ test('version 1: the client has the right server pinned, and someone else reads 
 test('version 2: the client refuses, and has not sent a byte', async () => {
   const scene = await stage([2])
   const attacked = scene.victim.then(clientSide => interposeVersion2({ ...scene.between, clientSide }))
-  const error = await connect({ port: scene.port, keyPair: client, serverKey: server.publicKey }).then(
+  const error = await connect({
+    host: '127.0.0.1',
+    port: scene.port,
+    keyPair: client,
+    serverKey: server.publicKey,
+  }).then(
     () => assert.unreachable('the client must not connect'),
     (caught: unknown) => caught,
   )
@@ -42,7 +53,7 @@ test('version 2: the client refuses, and has not sent a byte', async () => {
 
 test('version 1 has to be asked for by name on both ends', async () => {
   const scene = await stage([2])
-  const real = { port: scene.serverPort, keyPair: client, serverKey: server.publicKey }
+  const real = { host: '127.0.0.1', port: scene.serverPort, keyPair: client, serverKey: server.publicKey }
   const refused = await connect({ ...real, version: 1 }).catch((error: ChannelError) => error.code)
   assert.is(refused, 'LINK_CLOSED', 'a server does not serve it by default')
   const socket = await connect(real)

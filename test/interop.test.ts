@@ -28,6 +28,7 @@ for (const version of [1, 2] as const) {
         acceptPeer({ socket, longTermSecretKey: server.secretKey, versions: [version] }),
       )
       const socket = await connect({
+        host: '127.0.0.1',
         port,
         version,
         keyPair: client,

@@ -91,7 +91,7 @@ guarded(
     const all = files.map(it => readFileSync(path(it), 'utf8')).join('\n') + connect.out
     for (const secret of [PASSPHRASE, PLAINTEXT, `sk_${secrets[0]}`]) assert.ok(all.includes(secret))
   },
-  60_000,
+  150_000,
 )
 
 /** A secret key as text would show it: base64url, base64, hex, and as bytes. */

@@ -172,20 +172,21 @@ for (const version of VERSIONS) {
 
   check('authorize that never answers: the handshake’s time is over', async () => {
     let signal: AbortSignal | undefined
+    let pending = 0
     const { server, port } = await serve({
-      handshakeTimeout: 60,
+      handshakeTimeout: 1000,
       authorize: peer => {
         signal = peer.signal
+        pending = server.pendingHandshakes
         return new Promise(() => {})
       },
     })
     const reported = next(server, 'handshakeError')
-    const client = await dial(port, { version })
-    await until(() => server.pendingHandshakes === 1)
-    checkError(await failureOf(client), 'LINK_TRUNCATED')
+    checkError(await failureOf(await dial(port, { version })), 'LINK_TRUNCATED')
     const [error] = await reported
     checkError(error, 'LINK_TIMEOUT')
-    assert.match(error.message, /authorize took more than 60 ms/)
+    assert.match(error.message, /authorize took more than 1000 ms/)
+    assert.is(pending, 1)
     assert.is(signal?.aborted, true)
     assert.is(signal?.reason, error)
     await until(() => server.pendingHandshakes === 0)
@@ -218,12 +219,15 @@ for (const version of VERSIONS) {
 
   check('a client that resets during authorize is noticed behind a little early data', async () => {
     const { server, port } = await serve({ handshakeTimeout: 0, authorize: () => new Promise(() => {}) })
+    const accepted = next(server, 'connection')
     const stream = track(net.connect(port, '127.0.0.1'))
     const reported = next(server, 'handshakeError')
     const client = track(await connect({ stream, version, serverKey: serverKeys.publicKey }))
     client.on('error', () => {})
+    const [transport] = await accepted
     client.write(someBytes(5000))
-    await delay(60)
+    // Where data and a reset wait together, the system gives the data and an end.
+    await until(() => client.writableLength === 0 && transport.bytesRead === stream.bytesWritten)
     stream.resetAndDestroy()
     checkError((await reported)[0], 'LINK_CLOSED')
   })
@@ -234,6 +238,8 @@ for (const version of VERSIONS) {
     for (const said of [new Uint8Array(), hello.subarray(0, 50), hello]) {
       const reported = next(server, 'handshakeError')
       const socket = track(net.connect(port, '127.0.0.1')).resume()
+      // It may be a reset, where bytes are unread.
+      socket.on('error', () => {})
       socket.write(said)
       const [error, transport] = await reported
       checkError(error, 'LINK_TIMEOUT')
@@ -305,11 +311,12 @@ for (const version of VERSIONS) {
     const [secure] = (await accepted) as [SecureSocket]
     assert.equal(secure.remotePublicKey, clientKeys.publicKey)
     secure.end(someBytes(300_000))
+    const reading = Promise.all([readAll(secure), peer.readAll()])
     await peer.write(someBytes(200_000), { padding: 3, rekey: true })
     await peer.keepAlive()
     if (version === 2) await peer.control(77, Uint8Array.of(1))
     await peer.end()
-    const [heard, answered] = await Promise.all([readAll(secure), peer.readAll()])
+    const [heard, answered] = await reading
     assert.ok(heard.equals(someBytes(200_000)))
     assert.ok(answered.equals(someBytes(300_000)))
   })
