@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { makeKey, nopki, run, withCommand, workFolder } from './support/command.js'
+import { freePort } from './support/ports.js'
 import { cleanUpAfter, guarded, someBytes, track } from './support/sockets.js'
 import { startListen, tunnelKeys } from './support/tunnel.js'
 
@@ -48,7 +49,7 @@ check('a port in use', async () => {
 
 check('trust on first use: asked for, remembered, and refused when the key changes', async () => {
   const known = ['--known-servers', path('known_servers')]
-  const echo = await startListen([...LET_IN, '--echo', '--keep-open'])
+  const echo = await startListen([...LET_IN, '--echo', '--keep-open'], `127.0.0.1:${await freePort()}`)
   const [place = ''] = /127\S+$/.exec(echo.address) ?? []
   const refused = await nopki(['connect', place, '-k', alice.file, ...known])
   assert.is(refused.code, 1)

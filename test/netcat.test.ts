@@ -46,10 +46,11 @@ check('standard input and output, both ways, as many bytes as there are', async 
 check('the end of one direction leaves the other open', async () => {
   const { listener, address } = await startListen(LET_IN)
   const client = startNopki(['connect', address, '-k', alice.file])
+  const ended = next(listener.child.stdout as NodeJS.EventEmitter, 'end')
   client.child.stdin?.end('question')
   await listener.shows(/question/)
   // The listener’s reader sees the end, and the listener still writes.
-  await next(listener.child.stdout as NodeJS.EventEmitter, 'end')
+  await ended
   listener.child.stdin?.end('answer')
   assert.is(String((await client.ended).out), 'answer')
   assert.is((await listener.ended).code, 0)
@@ -68,7 +69,8 @@ check('one client alone is served; a stranger does not use up the turn', async (
   await listener.shows(/alice from/)
   const second = await nopki(['connect', address, '-k', alice.file])
   assert.is(second.code, 1)
-  assert.match(second.err, /ECONNREFUSED/)
+  // It tells who came before it closes its port.
+  assert.match(second.err, /ECONNREFUSED|ECONNRESET|LINK_CLOSED/)
   client.child.stdin?.end()
   listener.child.stdin?.end()
   assert.is((await listener.ended).code, 0)
@@ -179,7 +181,9 @@ terminal(
     const caller = atTerminal(['connect', brief.address, '-k', alice.file])
     const { code, out } = await caller.ended
     assert.is(code, 0)
-    assert.is(String(out), 'bye\r\n')
+    // Where connecting takes long, the terminal shows that meanwhile.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: how a terminal clears a line
+    assert.is(String(out).replace(/(?:\r\x1b\[Kconnecting…)+\r\x1b\[K/, ''), 'bye\r\n')
   },
   40_000,
 )

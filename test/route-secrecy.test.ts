@@ -7,7 +7,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodePublicKey, encodeSecretKey, generateKeyPair } from '../src/node/index.js'
 import { filesIn, startNopki, workFolder } from './support/command.js'
-import { dialThrough, echoServers, freePort, line, middleboxKeys } from './support/routing.js'
+import { freePort } from './support/ports.js'
+import { dialThrough, echoServers, line, middleboxKeys } from './support/routing.js'
 import { cleanUpAfter, guarded, listen, next, readAll, serverKeys, track, VERSIONS } from './support/sockets.js'
 
 const test = suite('route secrecy')

@@ -25,7 +25,7 @@ redis(
   'Redis: redis-cli, redis-benchmark, and the server killed and back',
   async () => {
     const service = await startRedis(folder)
-    const { port } = await startTunnel(keys, service.port)
+    const { port } = await startTunnel(keys, service.port, { expose: ['--retry', '60s'] })
     const at = ['-p', String(port)]
     assert.is(await out('redis-cli', [...at, 'set', 'key', 'value']), 'OK\n')
     assert.is(await out('redis-cli', [...at, 'get', 'key']), 'value\n')

@@ -21,8 +21,8 @@ for (const file of readdirSync(TRANSCRIPTS).sort()) {
     const env = { ...withCommand(folder), HOME: place, XDG_CONFIG_HOME: '', NO_COLOR: '1' }
     let actual = expected.slice(0, expected.indexOf('$ '))
     for (const line of expected.split('\n').filter(it => it.startsWith('$ '))) {
-      // Both streams in the order in which a terminal would show them.
-      const { code, out } = await run('sh', ['-c', `exec 2>&1; ${line.slice(2)}`], { cwd: place, env })
+      // Without a terminal. Both streams in the order in which a terminal would show them.
+      const { code, out } = await run('setsid', ['-w', 'sh', '-c', `exec 2>&1; ${line.slice(2)}`], { cwd: place, env })
       actual += `${line}\n${anonymous(String(out), place)}${code ? `[exit ${code}]\n` : ''}`
     }
     if (update) writeFileSync(url, actual)
@@ -53,10 +53,10 @@ test('every command’s help: all it takes, and examples that it would take', as
 function anonymous(text: string, place: string): string {
   return text
     .replaceAll(place, 'FOLDER')
+    .replace(/(salt|nonce|box)=[\w-]+/g, '$1=…')
     .replace(/pk_[\w-]{43}/g, 'pk_…')
     .replace(/sk_[\w-]{43}/g, 'sk_…')
     .replace(/(127\.0\.0\.1|\[::1\]|localhost):\d{4,5}/g, '$1:PORT')
-    .replace(/(salt|nonce|box)=[\w-]+/g, '$1=…')
     .replace(/\d{4}-\d\d-\d\d/g, 'YYYY-MM-DD')
 }
 

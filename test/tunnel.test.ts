@@ -10,6 +10,7 @@ import { loadKey } from '../src/cli/keys/options.js'
 import { proxyHeader } from '../src/cli/tunnel/proxy.js'
 import { connect, decodePublicKey } from '../src/node/index.js'
 import { makeKey, nopki, run, startNopki, workFolder } from './support/command.js'
+import { freePort } from './support/ports.js'
 import {
   cleanUpAfter,
   delay,
@@ -24,7 +25,7 @@ import {
   track,
   until,
 } from './support/sockets.js'
-import { dialPlain, startExpose, startForward, startTunnel, tunnelKeys } from './support/tunnel.js'
+import { dialPlain, resetWhileStopped, startExpose, startForward, startTunnel, tunnelKeys } from './support/tunnel.js'
 
 cleanUpAfter(test)
 
@@ -83,14 +84,6 @@ check('bytes both ways, and each end on its own', async () => {
   assert.match(address, /^127\.0\.0\.1:\d+$/)
 })
 
-/** The service sends, and resets, while `expose` is stopped: it finds both together. */
-async function resetWhileStopped(tunnel: Awaited<ReturnType<typeof startTunnel>>, socket: net.Socket): Promise<void> {
-  tunnel.expose.child.kill('SIGSTOP')
-  socket.write('before', () => socket.resetAndDestroy())
-  await next(socket, 'close')
-  tunnel.expose.child.kill('SIGCONT')
-}
-
 /** The client has what was sent before the reset, and the reset; and the access log says which side it was. */
 async function isReset(result: ReturnType<typeof readUntilError>, log: string): Promise<void> {
   const { data, error } = await result
@@ -120,7 +113,7 @@ check('a reset that waits behind data is no end, though libuv gives it as one', 
   const result = readUntilError(client)
   client.write('hello')
   await until(() => (sockets[0]?.bytesRead ?? 0) === 5)
-  await resetWhileStopped(tunnel, sockets[0] as net.Socket)
+  await resetWhileStopped(tunnel.expose, sockets[0] as net.Socket)
   await isReset(result, 'late-reset')
 })
 
@@ -137,7 +130,7 @@ check('so it is where bytes still wait to be written to the service', async () =
     while (client.writableLength < 4 * chunk.length) client.write(chunk)
     await delay(500)
   }
-  await resetWhileStopped(tunnel, sockets[0] as net.Socket)
+  await resetWhileStopped(tunnel.expose, sockets[0] as net.Socket)
   await isReset(result, 'full-reset')
 })
 
@@ -180,7 +173,7 @@ check('a service that is down: the client is told, not where it is; and up again
   assert.is(client.code, 1)
   assert.match(client.err, /PEER_ALERT: .* alert 1: the service behind this channel cannot be reached/)
   assert.not.match(client.err, /service\.sock/)
-  assert.match(expose.err, /service\.sock cannot be reached: .*ENOENT/)
+  await expose.shows(/service\.sock cannot be reached: .*ENOENT/)
   const failing = await fetch(`http://127.0.0.1:${status}/health`)
   assert.is(failing.status, 503)
   assert.match(((await failing.json()) as { troubles: string[] }).troubles[0] ?? '', /cannot be reached/)
@@ -191,12 +184,11 @@ check('a service that is down: the client is told, not where it is; and up again
 })
 
 check('a service that is being restarted is waited for', async () => {
-  const probe = track(net.createServer())
-  await new Promise<void>(resolve => probe.listen(0, '127.0.0.1', resolve))
-  const { port } = probe.address() as net.AddressInfo
-  await new Promise(resolve => probe.close(resolve))
-  const { address } = await startExpose(keys, port, ['--retry', '20s'])
+  const port = await freePort()
+  const { expose, address } = await startExpose(keys, port, ['--retry', '50s', '--metrics', '0'])
+  const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
   const asking = nopki(['connect', address, '-k', keys.alice.file])
+  while ((await openConnections(status)) === 0) {}
   const { address: second } = await startExpose(keys, port, ['--retry', '0'])
   assert.is((await nopki(['connect', second, '-k', keys.alice.file])).code, 1, 'it is down, and one is told so')
   const service = track(net.createServer(socket => socket.end('back')))
@@ -204,14 +196,18 @@ check('a service that is being restarted is waited for', async () => {
   assert.is(String((await asking).out), 'back')
 })
 
+/** As the health page says. */
+async function openConnections(port: string | undefined): Promise<number> {
+  const page = await fetch(`http://127.0.0.1:${port}/health`)
+  return ((await page.json()) as { connections: number }).connections
+}
+
 check('a client that goes while its service is being waited for', async () => {
   const watched = ['--access-log', path('gone'), '--metrics', '0']
   const { expose, address } = await startExpose(keys, `unix:${path('never')}`, ['--retry', '1h', ...watched])
   const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
-  const open = async () =>
-    ((await (await fetch(`http://127.0.0.1:${status}/health`)).json()) as { connections: number }).connections
   const client = track(await connect(address, { keyPair: await loadKey(keys.alice.file, undefined) }))
-  while ((await open()) === 0) {}
+  while ((await openConnections(status)) === 0) {}
   client.destroy()
   await until(() => readFileSync(path('gone'), 'utf8') !== '')
   assert.is(linesOf(path('gone'))[0].ended, 'channel')
@@ -305,7 +301,11 @@ check(
     const service = await plainServer(socket => socket.write('in'))
     const bob = await makeKey(folder, 'bob')
     const authorized = path('changing')
-    const write = (...lines: string[]) => writeFileSync(authorized, lines.join('\n'))
+    // As editors do it: another file takes its place.
+    const write = (...lines: string[]) => {
+      writeFileSync(path('draft'), lines.join('\n'))
+      renameSync(path('draft'), authorized)
+    }
     const [a, b] = [`${keys.alice.publicKey} alice`, `${bob.publicKey} bob`]
     write(a, b)
     const { expose, address } = await startExpose({ ...keys, authorized }, service)
@@ -313,9 +313,7 @@ check(
     const [one, two] = [open(keys.alice.file), open(bob.file)]
     await Promise.all([one.shows(/in/), two.shows(/in/)])
 
-    // As editors do it: another file takes its place.
-    writeFileSync(path('draft'), a)
-    renameSync(path('draft'), authorized)
+    write(a)
     const dropped = await two.ended
     assert.is(dropped.code, 1)
     assert.match(dropped.err, /PEER_NOT_AUTHORIZED: .*this key is not authorized/)
@@ -335,11 +333,12 @@ check(
     await expose.shows(/was read anew[\s\S]*was read anew[\s\S]*was read anew/)
     assert.match((await open(keys.alice.file).ended).err, /not authorized for this service/)
 
-    write(`${a} expires=${new Date(Date.now() + 2500).toISOString().replace(/\.\d+Z/, 'Z')}`)
+    write(a)
     await expose.shows(/(?:was read anew[\s\S]*){4}/)
     const last = open(keys.alice.file)
-    const { err } = await last.ended
-    assert.match(err, /this key has expired/)
+    await last.shows(/in/)
+    write(`${a} expires=${new Date(Date.now() + 2500).toISOString().replace(/\.\d+Z/, 'Z')}`)
+    assert.match((await last.ended).err, /this key has expired/)
   },
 )
 

@@ -6,7 +6,7 @@ import { Middlebox, type MiddleboxOptions } from '../../src/cli/route/middlebox.
 import { parseTable, type Table } from '../../src/cli/route/table.js'
 import type { AccessEntry } from '../../src/cli/tunnel/access-log.js'
 import { Service } from '../../src/cli/tunnel/service.js'
-import { Router } from '../../src/engine/index.js'
+import { Engine, Router } from '../../src/engine/index.js'
 import { nodeCore } from '../../src/node/core.js'
 import {
   type ConnectOptions,
@@ -15,6 +15,7 @@ import {
   generateKeyPair,
   type SecureServer,
   type SecureSocket,
+  type ServeOptions,
 } from '../../src/node/index.js'
 import { clientKeys, listen, serve, serverKeys, track } from './sockets.js'
 
@@ -29,6 +30,8 @@ export interface Routing {
   /** `down NAME`, `up NAME`. */
   health: string[]
   table: Table
+  /** For those that come from now on, in ms. */
+  handshakeTimeout: number
 }
 
 /** @param lines of the table */
@@ -45,7 +48,9 @@ export async function startRouting(lines: string[], options: Partial<MiddleboxOp
     router: new Router(nodeCore(), middleboxKeys),
     backends,
     table: () => routing.table,
-    handshakeTimeout: 5000,
+    get handshakeTimeout() {
+      return routing.handshakeTimeout
+    },
     maxPending: 100,
     limits: { connections: 0, perAddress: 0 },
     keepAlive: 0,
@@ -57,7 +62,8 @@ export async function startRouting(lines: string[], options: Partial<MiddleboxOp
   server.on('connection', socket => track(socket))
   server.on('close', () => backends.close())
   const table = parseTable(lines.join('\n'), 'table')
-  const routing: Routing = { service, server, port: await listen(server), routes, health, table }
+  const port = await listen(server)
+  const routing: Routing = { service, server, port, routes, health, table, handshakeTimeout: 30_000 }
   return routing
 }
 
@@ -69,11 +75,12 @@ export function line(publicKey: Uint8Array, ...ports: number[]): string {
 /** Servers with the same key that give back what they get. */
 export async function echoServers(
   count: number,
+  options: Partial<ServeOptions> = {},
 ): Promise<{ server: SecureServer; port: number; sockets: SecureSocket[] }[]> {
   return await Promise.all(
     Array.from({ length: count }, async () => {
       const sockets: SecureSocket[] = []
-      const { server, port } = await serve()
+      const { server, port } = await serve(options)
       server.on('secureConnection', socket => {
         sockets.push(socket)
         socket.on('error', () => {})
@@ -82,6 +89,19 @@ export async function echoServers(
       return { server, port, sockets }
     }),
   )
+}
+
+/** A hello for the test's server. */
+export function helloBytes(version: 1 | 2, middleboxKey = middleboxKeys.publicKey): Uint8Array {
+  const engine = Engine.client(nodeCore(), {
+    keyPair: clientKeys,
+    version,
+    serverKey: serverKeys.publicKey,
+    middleboxKey,
+  })
+  const hello = engine.take()
+  engine.close()
+  return hello
 }
 
 /** A client that has the test's server pinned, and addresses the test's middlebox. */
@@ -101,12 +121,4 @@ export function dialPlain(port: number, first: Uint8Array | string = '') {
   socket.on('end', () => socket.destroy())
   if (first.length > 0) socket.write(first)
   return it
-}
-
-/** A port of the loopback where nobody listens. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  const port = await listen(server)
-  await new Promise(resolve => server.close(resolve))
-  return port
 }

@@ -1,22 +1,13 @@
 // Real services from the system's packages, on the loopback, with their data in a folder that is removed.
 
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
-import net from 'node:net'
 import { join } from 'node:path'
 import { installed, Running, run } from './command.js'
+import { freePort } from './ports.js'
 
 export interface Started {
   port: number
   process: Running
-}
-
-/** A port that was free a moment ago, for programs that cannot be given port 0. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
 }
 
 export async function startRedis(folder: string, port?: number): Promise<Started> {

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { makeKey, type Running, startNopki } from './command.js'
+import { next } from './sockets.js'
 
 export interface Keys {
   folder: string
@@ -62,4 +63,12 @@ export async function startTunnel(
 /** A plain connection that stays open for one direction when the other has ended. */
 export function dialPlain(port: number): net.Socket {
   return net.connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+}
+
+/** Sends to a program that is stopped, and resets: when it goes on, it finds both together. */
+export async function resetWhileStopped({ child }: Running, socket: net.Socket): Promise<void> {
+  child.kill('SIGSTOP')
+  socket.write('before', () => socket.resetAndDestroy())
+  await next(socket, 'close')
+  child.kill('SIGCONT')
 }

@@ -4,7 +4,8 @@ import { Failure } from './failure.js'
 
 // Whoever reads our output may stop before it ends: that is no failure. That it cannot be written is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
+  // A reader at a socket that leaves with bytes unread resets it.
+  if (error.code === 'EPIPE' || error.code === 'ECONNRESET') process.exit(0)
   process.exit(new Failure(`standard output cannot be written: ${error.message}`, 'is the disk full?').show())
 })
 // With nobody to tell, there is nothing to say.

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { reset } from '../tunnel/splice.js'
+import { resetBehind, whenEnded } from '../tunnel/plain.js'
 
 /** Which side broke off; undefined where both have ended. */
 export type Broken = 'client' | 'backend' | undefined
@@ -27,19 +27,12 @@ export async function relay(client: Socket, backend: Socket): Promise<Broken> {
       socket.on('error', fail)
       socket.once('close', onClose)
     })
-  client.pipe(backend)
-  backend.pipe(client)
+  const pass = (from: Socket, to: Socket) => {
+    from.pipe(to, { end: false })
+    whenEnded(from, () => void (broken || to.end()))
+  }
+  pass(client, backend)
+  pass(backend, client)
   await Promise.all([closed(client, backend, 'client'), closed(backend, client, 'backend')])
   return broken
 }
-
-/** Resets a side; where the other had ended before it broke off, when that end has been passed on. */
-function resetBehind(socket: Socket): void {
-  if (!socket.writableEnded || socket.writableFinished) return reset(socket)
-  const timer = setTimeout(() => reset(socket), LINGER_MS)
-  socket.once('finish', () => reset(socket))
-  socket.once('close', () => clearTimeout(timer))
-  socket.resume()
-}
-
-const LINGER_MS = 5000

@@ -2,6 +2,7 @@ import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureSocket } from '../../node/index.js'
 import { ChannelError } from '../../node/index.js'
+import { resetBehind, whenEnded } from './plain.js'
 
 /** How a connection ended. All but `closed` were cut short, and both ends were told so. */
 export interface Ending {
@@ -48,7 +49,7 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    this.#passEnd(from, to, then => unlessReset(from, then))
+    whenEnded(from, () => this.#passEnd(to))
   }
 
   /** Channel to plain: the records of one turn in one write. */
@@ -70,14 +71,13 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    this.#passEnd(from, to, then => then())
+    // It may have ended before it was joined.
+    if (from.readableEnded) this.#passEnd(to)
+    else from.on('end', () => this.#passEnd(to))
   }
 
-  #passEnd(from: Duplex, to: Duplex, ifSo: (then: () => void) => void): void {
-    const pass = () => ifSo(() => void (this.#ending || to.end()))
-    // It may have ended before it was joined.
-    if (from.readableEnded) pass()
-    else from.on('end', pass)
+  #passEnd(to: Duplex): void {
+    if (!this.#ending) to.end()
   }
 
   #fail(ending: Ending, alert?: { code: number; text: string }): void {
@@ -98,39 +98,10 @@ export function tell(channel: SecureSocket, code: number, text: string): void {
   channel.alert(code, text).catch(() => {})
 }
 
-/** A reset, which no reader takes for an end; a Unix socket has no such thing, and closes. */
-export function reset(plain: net.Socket): void {
-  if (plain.destroyed) return
-  try {
-    plain.resetAndDestroy()
-  } catch {
-    plain.destroy()
-  }
-}
-
 /** A short reason, for logs. */
 export function reasonOf(error: Error): string {
   if (error instanceof ChannelError) return `${error.code}: ${error.reason}`
   return (error as NodeJS.ErrnoException).code ?? error.message
-}
-
-/** Resets when what was written before has been handed to the system, or has had its time. */
-function resetBehind(plain: net.Socket): void {
-  if (plain.destroyed || plain.writableLength === 0 || plain.writableEnded) return reset(plain)
-  const timer = setTimeout(() => reset(plain), LAST_WORDS_MS)
-  plain.once('close', () => clearTimeout(timer))
-  plain.write('', () => reset(plain))
-}
-
-/**
- * Goes on if the end that a plain socket gave is one. Where data and a reset wait together, libuv gives the data and an end; the reset
- * is found by the next write, which needs no bytes to fail.
- */
-function unlessReset(plain: net.Socket, then: () => void): void {
-  if (!plain.writable) then()
-  else if (plain.writableLength === 0) plain.write('', error => void (error || then()))
-  // What is being written fails in this turn of the event loop, or is no sign of a reset: it may wait for long.
-  else setImmediate(() => setImmediate(then))
 }
 
 function closed(stream: Duplex): Promise<void> {
