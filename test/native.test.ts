@@ -1,5 +1,7 @@
 // The platform's own cipher and X25519: who uses them, both kinds in one connection, and that they are told of as they are.
 
+import net from 'node:net'
+import type { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
@@ -9,7 +11,19 @@ import { nodeCipher } from '../src/node/cipher.js'
 import { multiplies, nativeCipher, nativeMultiplier, works } from '../src/node/native.js'
 import { sodiumCipher, sodiumMultiplier } from '../src/node/sodium.js'
 import { connectedPair, handshake, hear, clientKeys as keys, serverKeys as otherKeys, wasm } from './support/engines.js'
-import { cleanUpAfter, delay, guarded, hashOf, pair, readAll, someBytes, throws } from './support/sockets.js'
+import {
+  cleanUpAfter,
+  delay,
+  duplexPair,
+  guarded,
+  hashOf,
+  pair,
+  pairOver,
+  plainPair,
+  readAll,
+  someBytes,
+  throws,
+} from './support/sockets.js'
 
 cleanUpAfter(test)
 
@@ -49,6 +63,30 @@ guarded(test, 'one connection mixes both kinds, in both directions, whatever the
     }
   }
 })
+
+guarded(
+  test,
+  'what the host sealed is freed when the system has it; a transport of another kind may still read it',
+  async () => {
+    for (const ends of [await plainPair(), duplexPair()] as [Duplex, Duplex][]) {
+      const { client, server, clientTransport } = await pairOver(2, ends)
+      const given: Uint8Array[] = []
+      const { write } = clientTransport
+      clientTransport.write = ((...args: Parameters<typeof write>) => {
+        given.push(args[0])
+        return write.apply(clientTransport, args)
+      }) as typeof write
+      const heard = readAll(server)
+      client.write(someBytes(500_000))
+      client.end(someBytes(100_000))
+      assert.is(hashOf(await heard), hashOf(Buffer.concat([someBytes(500_000), someBytes(100_000)])))
+      // What was freed has no bytes any more.
+      const left = given.reduce((total, chunk) => total + chunk.length, 0)
+      if (name && clientTransport instanceof net.Socket) assert.ok(left < 200_000, `${left} bytes are left`)
+      else assert.ok(left > 600_000, `${left} bytes are left`)
+    }
+  },
+)
 
 guarded(test, 'what the host sealed counts as sent: a socket that writes nothing else is not inactive', async () => {
   const { client, server } = await pair(2)

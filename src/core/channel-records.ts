@@ -1,5 +1,6 @@
 import { FLAG_MESSAGE_END, TYPE_DATA } from '../wire/stream.js'
 import type { Core } from './core.js'
+import { discard } from './discard.js'
 import { HeldBytes, join } from './held.js'
 import type { HostPrimitives } from './primitives.js'
 
@@ -39,9 +40,11 @@ export class ChannelRecords {
     return this.#held.take()
   }
 
-  /** The pieces and what comes behind them, as one. */
+  /** The pieces, which are gone then, and what comes behind them, as one. */
   join(pieces: Uint8Array[], rest: Uint8Array): Uint8Array {
-    return join([...pieces, rest])
+    const joined = join([...pieces, rest])
+    for (const piece of pieces) discard(piece)
+    return joined
   }
 
   /**

@@ -2,6 +2,7 @@ import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
 import { LINGER_MS } from '../channel/options.js'
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
+import { discard } from '../core/discard.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
 import { giveSpare, takeSpare } from './spare.js'
@@ -60,6 +61,7 @@ export class Link {
     /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
     drain(this: Transport): void {
       const link = this[LINK]
+      if (link) link.#discardSent()
       if (link && !link.#paced) link.#onWritable()
     },
     error(this: Transport, error: Error): void {
@@ -83,6 +85,7 @@ export class Link {
   /** The transport reads into shared memory, and buffers nothing itself. */
   #shared: boolean
   #paced: PacedSender | undefined
+  #sending: Uint8Array[] | undefined
   #waiting: (() => void) | undefined
 
   constructor(transport: Duplex, engine: Engine, handler: LinkHandler<unknown>) {
@@ -157,8 +160,19 @@ export class Link {
       this.#handler.onSent?.(this.#owner)
     }
     const more = this.#flushWindow()
-    if (held.length > 0) transport.uncork()
+    if (held.length > 0) {
+      transport.uncork()
+      if (this.#plainSocket) this.#sending = this.#sending ? [...this.#sending, ...held] : held
+    }
+    this.#discardSent()
     return more && !transport.writableNeedDrain
+  }
+
+  /** Frees what a plain socket was given, when the system has taken all of it. */
+  #discardSent(): void {
+    if (!this.#sending || this.transport.writableLength > 0) return
+    for (const piece of this.#sending) discard(piece)
+    this.#sending = undefined
   }
 
   /** Copies what waits in linear memory to the transport. */

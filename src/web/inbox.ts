@@ -1,5 +1,5 @@
+import { discard } from '../core/discard.js'
 import { ChannelError } from '../errors.js'
-import { discard } from './discard.js'
 import { Gate } from './gate.js'
 
 interface Entry {

@@ -1,5 +1,5 @@
+import { discard, inBrowser } from '../core/discard.js'
 import { ChannelError } from '../errors.js'
-import { discard, inBrowser } from './discard.js'
 import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { type Brake, ByteQueue } from './queue.js'
