@@ -119,7 +119,7 @@ async function address(child: ChildProcess): Promise<string> {
   if (!child.stdout) throw new Error('this program has no output')
   const [line] = await Promise.race([
     once(createInterface({ input: child.stdout }), 'line'),
-    once(child, 'exit').then(() => ['the program ended without a word']),
+    once(child, 'close').then(() => ['the program ended without a word']),
   ])
   return line
 }

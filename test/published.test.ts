@@ -1,9 +1,9 @@
 // Version 1 with a peer that has the faults of the published program: docs/protocol.md, "The published program".
 
-import net from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ChannelError, connect, type SecureSocket } from '../src/node/index.js'
+import { ChannelError, type ConnectOptions, connect, type SecureServer, type SecureSocket } from '../src/node/index.js'
 import { concat, keyPairOf, readU16, systemRandom } from './peer/primitives.js'
 import { plaintextOf, TYPE } from './peer/record.js'
 import { Opener1, TAG, Writer1 } from './peer/stream1.js'
@@ -12,10 +12,8 @@ import {
   checkError,
   cleanUpAfter,
   clientKeys,
-  dial,
   guarded,
   next,
-  plainServer,
   readAll,
   rejects,
   serve,
@@ -30,13 +28,48 @@ const check = (name: string, run: () => Promise<void>) => guarded(test, name, ru
 const HEADER = 24
 const SIZES = [1, 2, 3, 100, 1000, 8170]
 
+/** What is written within one turn of the event loop comes as one read, and no more than that, however busy the machine is. */
+class Wire extends Duplex {
+  #other: () => Wire
+  #written: Uint8Array[] = []
+
+  constructor(other: () => Wire) {
+    super()
+    this.#other = other
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: () => void): void {
+    if (this.#written.push(chunk) === 1) endOfTurn(() => this.#other().push(concat(...this.#written.splice(0))))
+    callback()
+  }
+
+  override _final(callback: () => void): void {
+    endOfTurn(() => this.#other().push(null))
+    callback()
+  }
+}
+
+/** Behind what follows within this turn, by the callbacks of its writes too; before the next turn, a timer that is due or an immediate. */
+function endOfTurn(then: () => void, ticks = 4): void {
+  if (ticks === 0) then()
+  else process.nextTick(endOfTurn, then, ticks - 1)
+}
+
+function wire(): [Wire, Wire] {
+  const near: Wire = new Wire(() => far)
+  const far: Wire = new Wire(() => near)
+  return [track(near), track(far)]
+}
+
 /** Bytes as that program reads them: what shares a read with the message before it is lost. */
 class LossyReader {
   #reads: Uint8Array[] = []
   #wake: () => void = () => {}
   #ended = false
 
-  constructor(socket: net.Socket) {
+  constructor(socket: Duplex) {
     socket.on('data', chunk => {
       this.#reads.push(chunk)
       this.#wake()
@@ -73,20 +106,21 @@ class LossyReader {
 
 /** The stream as that program speaks it: no tags, no end but a plain close. */
 class NaivePeer {
-  #socket: net.Socket
+  #socket: Duplex
   #reader: LossyReader
   #writer: Writer1
   #opener: Opener1
 
-  constructor(socket: net.Socket, reader: LossyReader, writer: Writer1, opener: Opener1) {
+  constructor(socket: Duplex, reader: LossyReader, writer: Writer1, opener: Opener1) {
     this.#socket = socket
     this.#reader = reader
     this.#writer = writer
     this.#opener = opener
   }
 
-  static async connect(port: number, { glued = false } = {}): Promise<NaivePeer> {
-    const socket = track(net.connect({ port, host: '127.0.0.1', noDelay: true }))
+  static async connect(server: SecureServer, { glued = false } = {}): Promise<NaivePeer> {
+    const [socket, far] = wire()
+    server.emit('connection', far)
     const reader = new LossyReader(socket)
     const longTerm = keyPairOf(clientKeys.secretKey)
     const { hello, state } = writeHello1({ longTerm, serverKey: serverKeys.publicKey, random: systemRandom })
@@ -103,8 +137,7 @@ class NaivePeer {
     return peer
   }
 
-  static async accept(socket: net.Socket): Promise<NaivePeer> {
-    socket.setNoDelay(true)
+  static async accept(socket: Duplex): Promise<NaivePeer> {
     const reader = new LossyReader(socket)
     const longTerm = keyPairOf(serverKeys.secretKey)
     const { challenge, state } = writeChallenge1(await reader.message(108), { longTerm, random: systemRandom })
@@ -136,14 +169,14 @@ class NaivePeer {
     return heard
   }
 
-  close(): void {
-    this.#socket.end()
+  close(last?: Uint8Array): void {
+    this.#socket.end(last)
   }
 }
 
 /** Our server, which sends back what it gets, but for the greeting. */
 async function echoServer() {
-  const { server, port } = await serve({ versions: [1], allowTruncation: true })
+  const { server } = await serve({ versions: [1], allowTruncation: true })
   const accepted = next(server, 'secureConnection')
   server.on('secureConnection', socket => {
     socket.once('data', greeting => {
@@ -151,13 +184,13 @@ async function echoServer() {
       socket.on('data', data => socket.write(data))
     })
   })
-  return { port, accepted }
+  return { server, accepted }
 }
 
 for (const glued of [false, true]) {
   check(`our server and the published client${glued ? ', which glues its header to the response' : ''}`, async () => {
-    const { port, accepted } = await echoServer()
-    const peer = await NaivePeer.connect(port, { glued })
+    const { server, accepted } = await echoServer()
+    const peer = await NaivePeer.connect(server, { glued })
     const [socket] = (await accepted) as [SecureSocket]
     for (const size of SIZES) {
       const data = someBytes(size)
@@ -173,8 +206,7 @@ for (const glued of [false, true]) {
 }
 
 check('our client and the published server', async () => {
-  const { accepted, port } = await publishedServer()
-  const client = await dial(port, { version: 1, allowTruncation: true })
+  const { accepted, client } = await publishedServer({ allowTruncation: true })
   const peer = await accepted
   for (const size of SIZES) {
     const data = someBytes(size)
@@ -189,8 +221,7 @@ check('our client and the published server', async () => {
 })
 
 check('our client may send at once, and a lot', async () => {
-  const { accepted, port } = await publishedServer()
-  const client = await dial(port, { version: 1, allowTruncation: true, keepAlive: 1 })
+  const { accepted, client } = await publishedServer({ allowTruncation: true, keepAlive: 1 })
   const data = someBytes(200_000)
   client.write(data)
   const peer = await accepted
@@ -200,55 +231,50 @@ check('our client may send at once, and a lot', async () => {
 })
 
 check('our server may send many small messages, and a lot', async () => {
-  const { server, port } = await serve({ versions: [1], allowTruncation: true })
+  const { server } = await serve({ versions: [1], allowTruncation: true })
   const data = someBytes(200_000)
   server.on('secureConnection', async socket => {
     socket.resume()
     for (let at = 0; at < 20; at++) socket.write(data.subarray(at * 10, at * 10 + 10))
     socket.end(data.subarray(200))
   })
-  const peer = await NaivePeer.connect(port)
+  const peer = await NaivePeer.connect(server)
   assert.ok((await peer.hearAll(data.length)).equals(data))
 })
 
 check('a refusal reaches the published client', async () => {
-  const { port } = await serve({
+  const { server } = await serve({
     versions: [1],
     authorize: () => {
       throw new ChannelError('PEER_NOT_AUTHORIZED', 'not today')
     },
   })
-  const peer = await NaivePeer.connect(port)
+  const peer = await NaivePeer.connect(server)
   assert.is(await peer.hear(), 'alert 3 not today')
 })
 
 check('without allowTruncation its close is no end', async () => {
-  const { accepted, port } = await publishedServer()
-  const client = track(await connect({ host: '127.0.0.1', port, version: 1, serverKey: serverKeys.publicKey }))
+  const { accepted, client } = await publishedServer()
   ;(await accepted).close()
   await rejects(readAll(client), 'LINK_TRUNCATED')
 })
 
 check('with allowTruncation a close in the middle of a record is no end either', async () => {
-  const listening: { end?: () => void } = {}
-  const port = await plainServer(async socket => {
-    await NaivePeer.accept(socket)
-    listening.end = () => socket.end(Buffer.from([100, 0, 1, 2, 3]))
-  })
-  const client = await dial(port, { version: 1, allowTruncation: true })
+  const { accepted, client } = await publishedServer({ allowTruncation: true })
   client.write('hello')
   const failure = readAll(client).catch(error => error)
-  while (!listening.end) await new Promise(resolve => setImmediate(resolve))
-  listening.end()
+  ;(await accepted).close(Buffer.from([100, 0, 1, 2, 3]))
   checkError(await failure, 'LINK_TRUNCATED')
 })
 
-async function publishedServer(): Promise<{ port: number; accepted: Promise<NaivePeer> }> {
-  let accept: (peer: Promise<NaivePeer>) => void = () => {}
-  const accepted = new Promise<NaivePeer>(resolve => {
-    accept = resolve
-  })
-  return { port: await plainServer(socket => accept(NaivePeer.accept(socket))), accepted }
+/** Our client, connected to that program. */
+async function publishedServer(
+  options: ConnectOptions = {},
+): Promise<{ client: SecureSocket; accepted: Promise<NaivePeer> }> {
+  const [near, far] = wire()
+  const accepted = NaivePeer.accept(far)
+  const target = { stream: near, keyPair: clientKeys, serverKey: serverKeys.publicKey, version: 1 as const }
+  return { client: track(await connect({ ...target, ...options })), accepted }
 }
 
 test.run()

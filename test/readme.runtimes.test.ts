@@ -16,6 +16,7 @@ import { openPage, originOf, pageOf, servePages } from './runtimes/browser.js'
 import { ROOT, scratchProject } from './runtimes/scratch.js'
 import { skipped } from './runtimes/skip.js'
 import { bundleWorker, startWorkerd, writeConfig } from './runtimes/worker.js'
+import { onAnyPort } from './support/readme.js'
 
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
 const [, tenLines = ''] = readme.match(/```js\n(.*?)```/s) ?? []
@@ -25,7 +26,7 @@ let folder = ''
 
 test.before(async () => {
   ;({ folder } = await scratchProject('ws'))
-  writeFileSync(join(folder, 'ten-lines.js'), tenLines)
+  writeFileSync(join(folder, 'ten-lines.js'), onAnyPort(tenLines))
 })
 
 // Deno with what its user has to allow, and no more.

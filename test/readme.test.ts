@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { onAnyPort } from './support/readme.js'
 
 const ROOT = new URL('../../', import.meta.url)
 const readme = readFileSync(new URL('README.md', ROOT), 'utf8')
@@ -19,7 +20,7 @@ for (const [index, code] of blocks.entries()) {
     assert.ok(index > 0 || code.trim().split('\n').length <= 12)
     // In the clone’s own folder, where 'nopki' means this package.
     const file = new URL(`build/readme-${index}.mjs`, ROOT)
-    writeFileSync(file, code)
+    writeFileSync(file, onAnyPort(code))
     try {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [fileURLToPath(file)], { timeout: 20_000 })
       assert.is(stdout, EXPECTED[index])

@@ -17,10 +17,12 @@ import {
 import { forgeResponse1 } from './peer/forger.js'
 import { type ClientOptions, REJECT, type ServerOptions, writeReject } from './peer/handshake.js'
 import { keyPairOf, sodium, systemRandom } from './peer/primitives.js'
+import { plaintextOf, TYPE } from './peer/record.js'
 import { acceptPeer, connectPeer } from './peer/socket.js'
 import { ByteSource } from './peer/source.js'
 import { RecordReader } from './peer/stream.js'
-import { writeHello1 } from './peer/version1.js'
+import { TAG, Writer1 } from './peer/stream1.js'
+import { writeHello1, writeResponse1 } from './peer/version1.js'
 import { HELLO2_LENGTH, writeHello2 } from './peer/version2.js'
 import {
   checkError,
@@ -659,5 +661,28 @@ function peerClient(): ClientOptions & ServerOptions {
   const longTerm = keyPairOf(clientKeys.secretKey)
   return { longTerm, serverKey: serverKeys.publicKey, random: systemRandom }
 }
+
+check('v1: a refused client that resets while the server pauses behind its header takes nothing with it', async () => {
+  const { server, port } = await serve({ versions: [1], authorize: () => false })
+  const reported = next(server, 'handshakeError')
+  const socket = track(net.connect({ port, host: '127.0.0.1', noDelay: true }))
+  const keys = { longTerm: keyPairOf(clientKeys.secretKey), serverKey: serverKeys.publicKey, random: systemRandom }
+  const { hello, state } = writeHello1(keys)
+  socket.write(hello)
+  const [challenge] = await next(socket, 'data')
+  const { response, established } = writeResponse1(challenge, state)
+  const writer = new Writer1(established.clientToServer, systemRandom)
+  const header = next(socket, 'data')
+  for (const unit of [response, writer.header, writer.seal(plaintextOf(TYPE.data, Buffer.from('x')), TAG.MESSAGE)])
+    socket.write(unit)
+  assert.is((await header)[0].length, writer.header.length)
+  const closed = next(socket, 'close')
+  socket.resetAndDestroy()
+  await closed
+  await reported
+  // By then the alert would have followed.
+  await delay(50)
+  await rejects(dial(port, { version: 1 }).then(readAll), 'PEER_NOT_AUTHORIZED')
+})
 
 test.run()

@@ -58,7 +58,12 @@ function outputOf(file, native) {
   return new Promise(resolve => {
     const env = native ? process.env : { ...process.env, NOPKI_NATIVE: '0' }
     const child = spawn(process.execPath, ['--expose-gc', FOLDER + file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      // What it has started may still hold them open.
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }, TIMEOUT_MS)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk))
     child.on('close', code => {

@@ -218,6 +218,7 @@ export class Link {
     }
     const closed = () => {
       clearTimeout(timer)
+      this.#paced?.stop()
       engine.close()
       onClosed?.()
     }

@@ -271,7 +271,12 @@ export class Connection {
       this.#closed.reject(cutShort(error))
       this.#link.drop(error)
     }
-    const late = this.#timer(LINGER_MS, failed)
+    const late = this.#timer(LINGER_MS, () => {
+      // A carrier that never closes would keep the timer, and the process.
+      late.stop()
+      this.engine.close()
+      failed()
+    })
     this.#link
       .close()
       .then(this.#closed.resolve, failed)

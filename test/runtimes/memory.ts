@@ -82,15 +82,25 @@ function linesOf(server: Runner, command: Command): { next<T>(): Promise<T> } {
 function watchMemory(processes: Memory): () => Memory {
   const before = Object.entries(processes).map(([name, pid]) => {
     // From here on the kernel keeps a new peak.
-    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+    unlessGone(() => writeFileSync(`/proc/${pid}/clear_refs`, '5'))
     return { name, pid, start: residentMib(pid, 'VmRSS') }
   })
   return () => Object.fromEntries(before.map(({ name, pid, start }) => [name, residentMib(pid, 'VmHWM') - start]))
 }
 
 function residentMib(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))?.[1]) / 1024
+  const status = unlessGone(() => readFileSync(`/proc/${pid}/status`, 'utf8')) ?? ''
+  return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))?.[1] ?? 0) / 1024
+}
+
+/** A browser ends processes that it has no use for: such a one holds nothing. */
+function unlessGone<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return undefined
+  }
 }
 
 export const FLOOD_MIB = 256

@@ -75,7 +75,8 @@ export function asStreams(socket: Duplex): ByteStreams {
   })
   const writable = new WritableStream<Uint8Array>({
     write: chunk => new Promise((resolve, reject) => socket.write(chunk, error => (error ? reject(error) : resolve()))),
-    close: () => new Promise<void>(resolve => socket.end(() => resolve())),
+    // A socket that was destroyed calls nobody back.
+    close: () => new Promise<void>(resolve => (socket.destroyed ? resolve() : socket.end(() => resolve()))),
     abort: () => void socket.destroy(),
   })
   return { readable: readable as ReadableStream<Uint8Array>, writable }
