@@ -280,13 +280,13 @@ check('a side that does not read holds the other back', async () => {
   let written = 0
   const chunk = Buffer.alloc(1 << 20)
   while (written < 64 && client.write(chunk)) written++
-  // Until the router takes no more: how much the system does, in buffers of its own, is the machine's.
+  // What the system takes into its own buffers: 4 MB and 6 MB for each of the two connections, by default.
   for (let same = 0, before = -1; same < 20; ) {
     if (client.writableLength === 0) client.write(chunk)
     await new Promise(resolve => setTimeout(resolve, 10))
     same = relayed.isPaused() && relayed.bytesRead === before && client.writableLength > 0 ? same + 1 : 0
     before = relayed.bytesRead
-    assert.ok(before < 1 << 28, 'the router takes whatever comes')
+    assert.ok(before < 40_000_000, `${before} bytes were taken`)
   }
   const before = relayed.bytesRead
   far.resume()

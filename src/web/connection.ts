@@ -271,19 +271,16 @@ export class Connection {
       this.#closed.reject(cutShort(error))
       this.#link.drop(error)
     }
-    const late = this.#timer(LINGER_MS, () => {
-      // A carrier that never closes would keep the timer, and the process.
+    const over = () => {
       late.stop()
       this.engine.close()
+    }
+    // A carrier that never closes would keep the timer, and the process.
+    const late = this.#timer(LINGER_MS, () => {
+      over()
       failed()
     })
-    this.#link
-      .close()
-      .then(this.#closed.resolve, failed)
-      .finally(() => {
-        late.stop()
-        this.engine.close()
-      })
+    this.#link.close().then(this.#closed.resolve, failed).finally(over)
   }
 
   #fail(error: unknown, discard: boolean): void {

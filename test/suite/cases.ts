@@ -172,7 +172,7 @@ function messages(bench: Bench): Promise<void> {
 
 /** The writer is let run for as long as it can between any two reads. */
 function slowReader(bench: Bench): Promise<void> {
-  const total = 64
+  const total = 32
   return withPair(bench, async (client, server) => {
     const written = new Digest()
     let ahead = 0
@@ -301,5 +301,5 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 const BULK = 64
-// What Linux’s socket buffers may hold between two ends of a TCP connection, 4 and 32 MiB at most, and some.
-const AHEAD = 40 * MIB
+// What the system’s socket buffers may hold between two ends of a TCP connection, and some.
+const AHEAD = 20 * MIB

@@ -14,7 +14,8 @@ export function reset(plain: net.Socket): void {
 
 /** Resets when what was written before, and an end behind it, has been handed to the system, or has had its time. */
 export function resetBehind(plain: net.Socket): void {
-  if (plain.writableEnded ? plain.writableFinished : plain.writableLength === 0) return reset(plain)
+  const done = plain.writableEnded ? plain.writableFinished : plain.writableLength === 0
+  if (plain.destroyed || done) return reset(plain)
   const timer = setTimeout(() => reset(plain), LAST_WORDS_MS)
   plain.once('close', () => clearTimeout(timer))
   if (plain.writableEnded) plain.once('finish', () => reset(plain))
