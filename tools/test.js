@@ -11,7 +11,7 @@ const AT_ONCE = 2
 const TIMEOUT_MS = 400_000
 
 // The tests of what has two ways to seal and open a record.
-const EACH_WAY = ['attack', 'engine', 'interop', 'onread', 'server', 'socket', 'tamper', 'vectors', 'wiping'].map(
+const EACH_WAY = ['attack', 'crosstalk', 'engine', 'interop', 'onread', 'server', 'socket', 'tamper', 'vectors', 'wiping'].map(
   it => `${it}.test.js`,
 )
 

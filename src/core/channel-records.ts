@@ -71,10 +71,15 @@ export class ChannelRecords {
     return status
   }
 
+  /** Takes what the host has just opened, before another channel of the core has it open a record. */
+  takeOpened(): void {
+    this.#opened ??= this.#records.takeData()
+  }
+
   /** The last `length` bytes of what was opened. */
   dataWindow(length: number): Uint8Array {
-    this.#opened ??= this.#records.takeData()
-    return this.#opened.subarray(this.#opened.length - length)
+    const opened = this.#opened as Uint8Array
+    return opened.subarray(opened.length - length)
   }
 
   /** Whether this is all that was opened, in memory of its own. */

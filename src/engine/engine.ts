@@ -214,8 +214,10 @@ export class Engine {
     const event = this.#core.exports.read(this.#channel)
     switch (event) {
       case EVENT_DATA:
+        this.#takeOpened()
         return 'data'
       case EVENT_MESSAGE:
+        this.#takeOpened()
         return 'message'
       case EVENT_ALERT:
         this.#alert = this.#readAlert()
@@ -406,6 +408,12 @@ export class Engine {
     source.copyTo(this.#core.bytes, pointer, length)
     this.wrote(length, endOfMessage && source.left === 0)
     return true
+  }
+
+  /** What the host has opened belongs to this channel at once: the host opens the next record for any channel of the core. */
+  #takeOpened(): void {
+    const { exports } = this.#core
+    if (exports.dataPointer(this.#channel) === 0 && exports.dataLength(this.#channel) > 0) this.#records?.takeOpened()
   }
 
   /** How many bytes can be received now. */

@@ -184,8 +184,9 @@ export class SecureSocket extends SocketFacts {
     }
   }
 
+  /** In memory of its own: Node's pool has other clients' plaintext beside it, and an application may pass `chunk.buffer` on. */
   #pushData(): boolean {
-    const data = this.#link.engine.readData(Buffer.allocUnsafe)
+    const data = this.#link.engine.readData(Buffer.allocUnsafeSlow)
     if (data.length === 0) return true
     this.bytesRead += data.length
     return this.push(data)
