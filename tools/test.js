@@ -11,9 +11,18 @@ const AT_ONCE = 2
 const TIMEOUT_MS = 400_000
 
 // The tests of what has two ways to seal and open a record.
-const EACH_WAY = ['attack', 'crosstalk', 'engine', 'interop', 'onread', 'server', 'socket', 'tamper', 'vectors', 'wiping'].map(
-  it => `${it}.test.js`,
-)
+const EACH_WAY = [
+  'attack',
+  'crosstalk',
+  'engine',
+  'interop',
+  'onread',
+  'server',
+  'socket',
+  'tamper',
+  'vectors',
+  'wiping',
+].map(it => `${it}.test.js`)
 
 const wanted = process.argv.slice(2)
 const files = readdirSync(FOLDER).filter(
