@@ -1,9 +1,9 @@
-import { alertError, cutShort, idleTimedOut, withCause } from '../channel/failures.js'
+import { alertError, cutShort, withCause } from '../channel/failures.js'
+import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { LONGEST_TIMER } from '../channel/options.js'
 import { Gather } from '../engine/gather.js'
 import { checkInteger } from '../engine/options.js'
 import { type Alert, ChannelError } from '../errors.js'
-import { ALERT_IDLE_TIMEOUT } from '../wire/stream.js'
 import { SocketFacts } from './facts.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
 import type { ChannelOptions } from './options.js'
@@ -36,9 +36,7 @@ export class SecureSocket extends SocketFacts {
   #lastWords: Alert | undefined
   #givesUp = false
   #waitingWrite: Callback | undefined
-  #keepAlive: NodeJS.Timeout | undefined
-  #idle: NodeJS.Timeout | undefined
-  #silent = false
+  #liveness: Liveness | undefined
   #inactivity: NodeJS.Timeout | undefined
 
   /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
@@ -49,8 +47,8 @@ export class SecureSocket extends SocketFacts {
     this.version = engine.version ?? 2
     this.authorization = authorization
     this.accelerated = engine.accelerated
-    if (options.keepAlive) this.#keepAlive = setTimeout(() => this.#sendKeepAlive(), options.keepAlive).unref()
-    if (options.idleTimeout) this.#idle = setTimeout(() => this.#onSilence(), options.idleTimeout).unref()
+    // The transport alone keeps the process alive.
+    if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
     // An alert, or the end of the connection, is noticed even where nobody reads yet.
     setImmediate(() => this.destroyed || this.read(0))
@@ -60,12 +58,11 @@ export class SecureSocket extends SocketFacts {
     onEvent: (it, event) => it.#onEvent(event),
     onError: (it, error) => it.#failOnceRead(error),
     onReceived(it) {
-      it.#silent = false
-      it.#idle?.refresh()
+      it.#liveness?.received()
       it.#inactivity?.refresh()
     },
     onSent(it) {
-      it.#keepAlive?.refresh()
+      it.#liveness?.sent()
       it.#inactivity?.refresh()
     },
     onClosed: it => it.#onClosed(),
@@ -156,8 +153,7 @@ export class SecureSocket extends SocketFacts {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    clearTimeout(this.#keepAlive)
-    clearTimeout(this.#idle)
+    this.#liveness?.stop()
     clearTimeout(this.#inactivity)
     const failure = error && withCause(error, this.#link.transportError)
     this.#remember()
@@ -226,6 +222,7 @@ export class SecureSocket extends SocketFacts {
 
   /** Sends an alert, and closes when the peer has. */
   #leave({ code, text }: Alert, callback: Callback): void {
+    this.#liveness?.stop()
     this.#remember()
     this.#link.engine.alert(code, text)
     this.#link.farewell(true, () => {
@@ -248,36 +245,27 @@ export class SecureSocket extends SocketFacts {
     if (this.#waitingWrite || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
   }
 
-  #sendKeepAlive(): void {
-    const { engine, transport } = this.#link
-    if (this.destroyed || this.#failure || engine.writeEnded) return
-    // Where bytes still wait to be sent, they keep the link alive.
-    if (!transport.writableNeedDrain && engine.sendWindow().length === 0) engine.keepAlive()
-    this.#link.flush()
-    this.#keepAlive?.refresh()
-  }
-
-  /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
-  #onSilence(): void {
-    this.#silent = true
-    setImmediate(() => this.#silent && this.#giveUp())
-  }
-
-  /** The peer has been silent for too long: it is told so, in case it still listens. */
-  #giveUp(): void {
-    if (this.destroyed) return
-    if (this.#failure) return void this.destroy(this.#failure)
-    const { engine } = this.#link
-    // A peer that has ended has nothing to say.
-    if (engine.readEnded) return
-    // Where this end does not read, it cannot tell.
-    if (this.#link.stopped) return void this.#idle?.refresh()
-    // With bytes that do not go out, there is no way to tell it.
-    if (!engine.writeEnded && engine.sendWindow().length === 0) {
-      engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
-      this.#givesUp = true
+  #live(): LiveChannel {
+    const it = this
+    const link = this.#link
+    return {
+      engine: link.engine,
+      get blocked() {
+        return link.transport.writableNeedDrain
+      },
+      get stopped() {
+        return link.stopped
+      },
+      get failure() {
+        return it.#failure
+      },
+      flush: () => link.flush(),
+      giveUp(error, told) {
+        it.#givesUp = told
+        it.destroy(error)
+      },
+      fail: error => it.destroy(error as Error),
     }
-    this.destroy(idleTimedOut())
   }
 }
 

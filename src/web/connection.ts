@@ -1,14 +1,15 @@
 import { Credit, costOf } from '../channel/credit.js'
-import { alertError, closedInHandshake, cutShort, idleTimedOut, tellsPeer, withCause } from '../channel/failures.js'
+import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
+import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { type ChannelOptions, LINGER_MS } from '../channel/options.js'
+import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
-import { ALERT_IDLE_TIMEOUT, CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
+import { CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
 import { Gate, withResolvers } from './gate.js'
 import { Inbox } from './inbox.js'
 import { type ByteStreams, CarrierFault, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
-import { Timer } from './timer.js'
 
 /** One end of a channel over a pair of streams, from its first byte to its last. */
 export class Connection {
@@ -34,9 +35,7 @@ export class Connection {
   #waitsToRead = false
   #carrierError: unknown
   #timers = new Set<Timer>()
-  #idle: Timer | undefined
-  #silent = false
-  #keepAlive: Timer | undefined
+  #liveness: Liveness | undefined
 
   constructor(streams: ByteStreams, engine: Engine, options: ChannelOptions) {
     this.engine = engine
@@ -44,7 +43,7 @@ export class Connection {
     this.#credit = new Credit(engine, streams.pushesBack === false)
     this.#link = new Link(streams, engine)
     this.#link.onRoom = () => this.#sealCredit()
-    this.#link.onSent = () => this.#keepAlive?.refresh()
+    this.#link.onSent = () => this.#liveness?.sent()
     this.#link.onWriteError = error => this.#onWriteError(error)
     this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
@@ -71,10 +70,9 @@ export class Connection {
   /** The handshake is over, and the application gets the channel. */
   handOver(): void {
     if (this.#phase !== 'handshake') return
-    const { idleTimeout = 0, keepAlive = 0 } = this.#options
     this.#phase = 'open'
-    this.#idle = this.#timer(idleTimeout, () => this.#onSilence())
-    this.#keepAlive = this.#timer(keepAlive, () => this.#sendKeepAlive())
+    // What carries the channel keeps the process alive as well.
+    this.#liveness = new Liveness(this.#live(), this.#options, false)
     this.#credit.widen()
     this.#flush()
   }
@@ -162,8 +160,7 @@ export class Connection {
   async #read(): Promise<Uint8Array> {
     try {
       const chunk = await this.#link.read()
-      this.#silent = false
-      if (chunk) this.#idle?.refresh()
+      if (chunk) this.#liveness?.received()
       else this.engine.receiveEnd()
       return chunk ?? new Uint8Array()
     } catch (error) {
@@ -368,29 +365,19 @@ export class Connection {
     else this.#timer(LAST_WORDS_MS, fail)
   }
 
-  #sendKeepAlive(): void {
-    const { engine } = this
-    if (!this.#isAlive || engine.writeEnded) return
-    // Where bytes still wait to be sent, they keep the link alive.
-    if (engine.sendWindow().length === 0) engine.keepAlive()
-    this.#flush()
-  }
-
-  /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
-  #onSilence(): void {
-    this.#silent = true
-    setTimeout(() => this.#silent && this.#giveUp())
-  }
-
-  /** The peer has been silent for too long: it is told so, in case it still listens. */
-  #giveUp(): void {
-    const { engine } = this
-    // Where this end does not read, it cannot tell; and a peer that has ended has nothing to say.
-    if (!this.#isAlive || this.#waitsToRead || engine.readEnded) return
-    // With bytes that do not go out, there is no way to tell it.
-    if (engine.writeEnded || engine.sendWindow().length > 0) return this.fail(idleTimedOut())
-    engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
-    this.#leave({ error: idleTimedOut() }, false)
+  #live(): LiveChannel {
+    const it = this
+    return {
+      engine: it.engine,
+      blocked: false,
+      failure: undefined,
+      get stopped() {
+        return it.#waitsToRead
+      },
+      flush: () => it.#flush(),
+      giveUp: (error, told) => (told ? it.#leave({ error }, false) : it.fail(error)),
+      fail: error => it.fail(error),
+    }
   }
 
   #timer(time: number, run: () => void): Timer {
@@ -400,6 +387,7 @@ export class Connection {
   }
 
   #stopTimers(): void {
+    this.#liveness?.stop()
     for (const timer of this.#timers) timer.stop()
     this.#timers.clear()
   }

@@ -1,14 +1,19 @@
-/** A timer that can be put off as often as one likes: that costs no new timer. What carries the channel keeps a process alive as well. */
+/** A timer that can be put off as often as one likes: that costs no new timer. */
 export class Timer {
   #time: number
   #run: () => void
+  #background: boolean
   #due = 0
   #handle: ReturnType<typeof setTimeout> | undefined
 
-  /** `time` in milliseconds; 0: never. */
-  constructor(time: number, run: () => void) {
+  /**
+   * @param time in milliseconds; 0: never
+   * @param background whether a process may end before it has run, where the runtime knows such a thing
+   */
+  constructor(time: number, run: () => void, background = false) {
     this.#time = time
     this.#run = run
+    this.#background = background
     this.refresh()
     if (time > 0) this.#start(time)
   }
@@ -26,6 +31,7 @@ export class Timer {
 
   #start(left: number): void {
     this.#handle = setTimeout(() => this.#fire(), left)
+    if (this.#background) (this.#handle as { unref?(): void }).unref?.()
   }
 
   #fire(): void {

@@ -1,0 +1,95 @@
+import type { Engine } from '../engine/engine.js'
+import type { ChannelError } from '../errors.js'
+import { ALERT_IDLE_TIMEOUT } from '../wire/stream.js'
+import { idleTimedOut } from './failures.js'
+import type { ChannelOptions } from './options.js'
+import { Timer } from './timer.js'
+
+/** What a channel tells its liveness, and does for it. */
+export interface LiveChannel {
+  readonly engine: Engine
+  /** Whether the carrier takes no bytes now. */
+  readonly blocked: boolean
+  /** Whether this end does not read now: then it cannot tell what the peer sends. */
+  readonly stopped: boolean
+  /** What it has failed with, while what came before that waits to be read. */
+  readonly failure: unknown
+  /** Sends what was sealed. */
+  flush(): void
+  /** The peer was silent for too long; `told`: an alert that says so was sealed, and has to go out. */
+  giveUp(error: ChannelError, told: boolean): void
+  fail(error: unknown): void
+}
+
+/**
+ * `keepAlive` and `idleTimeout` of an open channel. A channel stops it with its last words, and before its engine is closed: it then
+ * sends nothing, and judges no silence.
+ */
+export class Liveness {
+  #channel: LiveChannel
+  #keepAlive: Timer
+  #idle: Timer
+  #silent = false
+  #stopped = false
+
+  /** @param background whether a process may end although a channel is open: the carrier decides */
+  constructor(channel: LiveChannel, { keepAlive = 0, idleTimeout = 0 }: ChannelOptions, background: boolean) {
+    this.#channel = channel
+    this.#keepAlive = new Timer(keepAlive, () => this.#act(() => this.#sendKeepAlive()), background)
+    this.#idle = new Timer(idleTimeout, () => this.#onSilence(), background)
+  }
+
+  /** Bytes of the peer have come. */
+  received(): void {
+    this.#silent = false
+    this.#idle.refresh()
+  }
+
+  /** Bytes have gone out. */
+  sent(): void {
+    this.#keepAlive.refresh()
+  }
+
+  /** For good. */
+  stop(): void {
+    this.#stopped = true
+    this.#keepAlive.stop()
+    this.#idle.stop()
+  }
+
+  #sendKeepAlive(): void {
+    const { engine, blocked, failure } = this.#channel
+    if (failure || engine.writeEnded) return
+    // Bytes that still wait to be sent keep the link alive.
+    if (!blocked && engine.sendWindow().length === 0) engine.keepAlive()
+    this.#channel.flush()
+  }
+
+  /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
+  #onSilence(): void {
+    this.#silent = true
+    setTimeout(() => this.#silent && this.#act(() => this.#giveUp()))
+  }
+
+  /** The peer has been silent for too long: it is told so, in case it still listens. */
+  #giveUp(): void {
+    const { engine, stopped, failure } = this.#channel
+    if (failure) return this.#channel.fail(failure)
+    // A peer that has ended has nothing to say.
+    if (stopped || engine.readEnded) return
+    // If bytes do not go out, there is no way to tell it.
+    const told = !engine.writeEnded && engine.sendWindow().length === 0
+    if (told) engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
+    this.#channel.giveUp(idleTimedOut(), told)
+  }
+
+  /** An error in a timer would end the process. */
+  #act(act: () => void): void {
+    if (this.#stopped) return
+    try {
+      act()
+    } catch (error) {
+      this.#channel.fail(error)
+    }
+  }
+}
