@@ -39,7 +39,7 @@ export class Liveness {
     this.#idle = new Timer(idleTimeout, () => this.#onSilence(), background)
   }
 
-  /** Bytes of the peer have come. */
+  /** Bytes of the peer have come; or this end reads again, and what it did not read says nothing of the peer. */
   received(): void {
     this.#silent = false
     this.#idle.refresh()

@@ -119,9 +119,12 @@ export class SecureSocket extends SocketFacts {
   }
 
   override _read(): void {
-    if (!this.#failure) this.#link.pump()
+    if (!this.#failure) {
+      if (this.#link.stopped) this.#liveness?.received()
+      return this.#link.pump()
+    }
     // What came before the failure is read first: an empty push makes the stream ask again.
-    else if (this.readableLength > 0) this.push(NOTHING)
+    if (this.readableLength > 0) this.push(NOTHING)
     else this.destroy(this.#failure)
   }
 

@@ -178,6 +178,7 @@ export class Connection {
       this.#waitsToRead = true
       await this.#taken.wait()
       this.#waitsToRead = false
+      this.#liveness?.received()
     }
   }
 
