@@ -19,7 +19,10 @@ export const ABOUT: readonly Note[] = [
     heading: 'Keys and addresses',
     text: `Public keys are written pk_…, secret keys sk_…; secret keys are kept in files, and are never arguments. A server’s address
       with its key is nopki://pk_…@HOST:PORT, with ?middlebox=pk_… where a router is to find it, and &version=1 for a server that knows
-      no other. Where a command listens, or has a service, a place is HOST:PORT, PORT or unix:PATH.`,
+      no other. Where a command listens, or has a service, a place is HOST:PORT, PORT or unix:PATH.
+
+      To listen at unix:PATH, a command replaces a socket that nobody listens at. Whatever else is at PATH stays, a symbolic link too, and
+      the command fails. When it ends it removes its own socket, and no other that has come in its place.`,
   },
   {
     heading: 'Signals',

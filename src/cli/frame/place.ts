@@ -36,6 +36,7 @@ function parsePlace(text: string, name: string, host: string | undefined): Place
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length)
     if (path === '') throw Failure.usage(`${name} has no path behind unix:`, 'give one, such as unix:/run/app.sock')
+    checkUnixPath(path, name)
     return { path }
   }
   if (/^\d+$/.test(text)) return { ...(host !== undefined && { host }), port: portOf(text, name) }
@@ -63,8 +64,20 @@ export function isLocal(place: ListenPlace): boolean {
   return host === '::1' || host.toLowerCase() === 'localhost'
 }
 
+/** What is longer would be cut off in silence. */
+function checkUnixPath(path: string, name: string): void {
+  const length = Buffer.byteLength(path)
+  if (path.includes('\0')) throw Failure.usage(`${name} has a path with a zero byte`, 'take another path')
+  if (length <= LONGEST_UNIX_PATH) return
+  const most = `the path of a Unix socket has at most ${LONGEST_UNIX_PATH}`
+  throw Failure.usage(`${name} has a path of ${length} bytes, and ${most}`, 'take a shorter path')
+}
+
 function portOf(text: string, name: string): number {
   const port = Number(text)
   if (text.length > 5 || port > 65535) throw Failure.usage(`${name} has the port ${text}`, 'ports go up to 65535')
   return port
 }
+
+/** What the system's address of a Unix socket has room for, in bytes. */
+export const LONGEST_UNIX_PATH = process.platform === 'darwin' ? 103 : 107

@@ -1,9 +1,12 @@
 // Listening sockets: with limits on who may come in, and errors that say what to do.
 
-import { unlinkSync } from 'node:fs'
-import net from 'node:net'
+import { existsSync } from 'node:fs'
+import type net from 'node:net'
+import { dirname } from 'node:path'
 import { Failure } from '../frame/failure.js'
+import { log } from '../frame/output.js'
 import { type ListenPlace, placeText } from '../frame/place.js'
+import { claimPath } from './unix-path.js'
 
 /** 0 is no limit. */
 export interface Limits {
@@ -42,22 +45,37 @@ export class Counter {
   }
 }
 
+export interface Listening {
+  /** Where, with the port that it was given. */
+  where: string
+  /** Takes no more connections, and gives back the path of a Unix socket. */
+  close(): void
+}
+
 /** Resolves when it listens. @throws Failure where it cannot, with what to do */
-export async function listenAt(server: net.Server, place: ListenPlace): Promise<void> {
+export async function listenAt(server: net.Server, place: ListenPlace): Promise<Listening> {
   try {
-    await listenOnce(server, place)
+    if (!('path' in place)) {
+      await listenOnce(server, 'port' in place ? { ...place, backlog: BACKLOG } : place)
+      return { where: listeningText(server), close: () => void server.close() }
+    }
+    const release = await claimPath(place.path, path => listenOnce(server, { path, backlog: BACKLOG }))
+    const close = () => {
+      server.close()
+      try {
+        release()
+      } catch (error) {
+        log.warn(`${placeText(place)} could not be removed: ${(error as Error).message}`)
+      }
+    }
+    return { where: placeText(place), close }
   } catch (error) {
-    if (!('path' in place) || codeOf(error) !== 'EADDRINUSE' || (await answers(place.path))) throw refusal(error, place)
-    // Left behind by a process that died.
-    unlinkSync(place.path)
-    await listenOnce(server, place).catch(again => {
-      throw refusal(again, place)
-    })
+    if (server.listening) server.close()
+    throw error instanceof Failure ? error : refusal(error, place)
   }
 }
 
-/** Where a server listens, with the port that it was given. */
-export function listeningText(server: net.Server): string {
+function listeningText(server: net.Server): string {
   const address = server.address()
   if (typeof address === 'string' || address === null) return `unix:${address ?? ''}`
   return placeText({ host: address.address, port: address.port })
@@ -68,40 +86,35 @@ export function remoteText({ remoteAddress, remotePort }: Pick<net.Socket, 'remo
   return remoteAddress === undefined ? 'unix' : placeText({ host: remoteAddress, port: remotePort ?? 0 })
 }
 
-function listenOnce(server: net.Server, place: ListenPlace): Promise<void> {
+function listenOnce(server: net.Server, options: net.ListenOptions | { fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen('port' in place ? { ...place, backlog: BACKLOG } : place, () => {
+    server.listen(options, () => {
       server.off('error', reject)
       resolve()
     })
   })
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const probe = net.connect(path)
-    probe.once('connect', () => resolve(true))
-    probe.once('error', error => resolve(codeOf(error) !== 'ECONNREFUSED'))
-    probe.once('connect', () => probe.destroy())
-  })
-}
-
 function refusal(error: unknown, place: ListenPlace): Failure {
   const text = placeText(place)
-  const hint = HINTS[codeOf(error)] ?? ''
-  if (codeOf(error) === 'EADDRINUSE') return new Failure(`${text} is in use`, hint)
-  return new Failure(`cannot listen on ${text}: ${(error as Error).message}`, hint)
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? ''
+  const { code = '', message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return new Failure(`${text} is in use`, HINTS.EADDRINUSE)
+  if (!('path' in place)) return new Failure(`cannot listen on ${text}: ${message}`, HINTS[code])
+  const folder = dirname(place.path)
+  // For a folder that does not exist Node says that it is a permission which is missing.
+  if (!existsSync(folder))
+    return new Failure(`cannot listen on ${text}: the folder ${folder} does not exist`, 'make it, or take another path')
+  return new Failure(
+    `cannot listen on ${text}: ${message}`,
+    code === 'EACCES' ? `who runs this may not write in ${folder}` : '',
+  )
 }
 
 const BACKLOG = 1024
 const HINTS: Record<string, string> = {
   EADDRINUSE: 'another program listens there; stop it, or take another address',
-  EACCES: 'ports below 1024 and some paths need more rights; take another address',
+  EACCES: 'ports below 1024 need more rights; take another port',
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'the name is not known; check its spelling',
 }

@@ -7,7 +7,7 @@ import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
 import { heedSignals } from '../frame/signals.js'
 import { notifySystemd, reloadingState } from '../frame/systemd.js'
 import { type AccessEntry, AccessLog } from './access-log.js'
-import { listenAt, listeningText } from './listener.js'
+import { type Listening, listenAt } from './listener.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import type { Ending } from './splice.js'
 import { Throttle } from './throttle.js'
@@ -29,7 +29,7 @@ export interface ServiceOptions {
 /** What a command that serves has in common with the others: it starts, reloads, drains, logs and counts. */
 export class Service {
   readonly live = new Set<Live>()
-  #servers: net.Server[] = []
+  #listening: Listening[] = []
   #reloads: (() => void)[] = []
   #closings: (() => void)[] = []
   #troubles: { trouble: () => string; fails: boolean }[] = []
@@ -59,11 +59,10 @@ export class Service {
 
   /** Listens, for as long as the service takes connections. @returns where */
   async listen(server: net.Server, place: ListenPlace): Promise<string> {
-    await listenAt(server, place)
-    // Such as too many open files: connections that are open go on.
-    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${error.message}`))
-    this.#servers.push(server)
-    return listeningText(server)
+    const listening = await listenAt(server, place)
+    this.#outlive(server)
+    this.#listening.push(listening)
+    return listening.where
   }
 
   onReload(reload: () => void): void {
@@ -120,7 +119,7 @@ export class Service {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    for (const server of this.#servers) server.close()
+    for (const { close } of this.#listening) close()
     for (const closing of this.#closings) closing()
     if (this.live.size === 0) this.#whenOver.resolve()
   }
@@ -172,12 +171,18 @@ export class Service {
       response.setHeader('content-type', registry.contentType)
       return response.end(await registry.metrics())
     })
-    await listenAt(server, place)
+    const { where, close } = await listenAt(server, place)
+    this.#outlive(server)
     this.onEnd(() => {
-      server.close()
+      close()
       server.closeAllConnections()
     })
-    log.info(`metrics and health on ${listeningText(server)}`)
+    log.info(`metrics and health on ${where}`)
+  }
+
+  /** Too many open files, and the like: connections that are open go on. */
+  #outlive(server: net.Server): void {
+    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${error.message}`))
   }
 
   /** 503 where a client had better go elsewhere. */
