@@ -15,8 +15,8 @@ export declare function crypto_scalarmult(q: usize, n: usize, p: usize): i32
 export declare function crypto_scalarmult_base(q: usize, n: usize): i32
 
 // @ts-ignore: decorator
-@external("env", "crypto_core_hsalsa20")
-export declare function crypto_core_hsalsa20(out: usize, input: usize, k: usize): void
+@external("env", "crypto_box_beforenm")
+export declare function crypto_box_beforenm(k: usize, pk: usize, sk: usize): i32
 // @ts-ignore: decorator
 @external("env", "crypto_secretbox_detached")
 export declare function crypto_secretbox_detached(

@@ -13,7 +13,7 @@ export const ERRORS = {
   },
   PEER_NOT_ADDRESSED: {
     means: 'the hello is not addressed to this server, which ignores strangers',
-    next: 'pin this server’s public key in the client',
+    next: 'pin this server’s public key in the client; if it is pinned, both ends need the same release',
   },
   PEER_EXPECTED_OTHER: {
     means: 'the client is looking for a server with another key',
@@ -41,7 +41,7 @@ export const ERRORS = {
   },
   PEER_REJECT_UNVERIFIED: {
     means: 'a refusal came in place of the challenge, and who made it could not be verified',
-    next: 'pin the server’s or middlebox’s key to learn who refused; with a pinned key, someone may be interfering',
+    next: 'pin the server’s or middlebox’s key to learn who refused; with a pinned key, someone may be interfering, or the two ends are of different releases',
   },
   PEER_NOT_AUTHORIZED: {
     means: 'the server knows who the client is, and does not serve it',

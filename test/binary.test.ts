@@ -18,7 +18,7 @@ interface Import {
 }
 interface Libsodium {
   bytes: Uint8Array
-  names: Map<string, string | number>
+  names: Map<string, string>
 }
 
 const root = new URL('../../', import.meta.url)

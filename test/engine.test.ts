@@ -3,6 +3,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine } from '../src/engine/index.js'
+import { forgeHello2, forgeReject1 } from './peer/forger.js'
+import { keyPairOf, systemRandom } from './peer/primitives.js'
 import {
   clientKeys,
   codeOf,
@@ -485,6 +487,23 @@ test('a server says which versions it serves, and an addressed client of version
   assert.is(
     codeOf(() => old.server.receive(takeAll(old.client))),
     'PEER_VERSION_NOT_SERVED',
+  )
+})
+
+// So did version 2 before its boxes had keys of their own: whoever still does is told so.
+test('v2: a hello or a reject whose box is sealed as in version 1 is nobody’s', () => {
+  const client = { longTerm: keyPairOf(clientKeys.secretKey), serverKey: serverKeys.publicKey, random: systemRandom }
+  const { hello } = forgeHello2(client)
+  const strict = newPair(2, { strangers: 'ignore' }).server
+  assert.is(
+    codeOf(() => strict.receive(hello)),
+    'PEER_NOT_ADDRESSED',
+  )
+  const rejected = newPair(2).client
+  const reject = forgeReject1(rejected.take(), 1, { longTerm: keyPairOf(serverKeys.secretKey), random: systemRandom })
+  assert.is(
+    codeOf(() => rejected.receive(reject)),
+    'PEER_REJECT_UNVERIFIED',
   )
 })
 

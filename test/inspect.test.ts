@@ -26,6 +26,7 @@ function messagesOf({ version, hello, challenge, response, ...vector }: Vector):
     ['response', bytes(response)],
     ...headers.map((it): [MessageKind, Uint8Array] => ['header', bytes(it)]),
     ...records.map((it): [MessageKind, Uint8Array] => [`record${version}`, bytes(it.wire)]),
+    ...(vector.rejects ?? []).map((it): [MessageKind, Uint8Array] => ['reject', bytes(it.wire)]),
   ]
 }
 
@@ -76,6 +77,7 @@ for (const vector of vectors) {
     assert.is(identify(hello.subarray(0, 4)), `hello${vector.version}`)
     const expected = vector.version === 2 ? 'challenge2' : undefined
     assert.is(identify(challenge), expected)
+    for (const { wire } of vector.rejects ?? []) assert.is(identify(bytes(wire), 'server'), 'reject')
     assert.is(identify(Buffer.concat([challenge, Buffer.alloc(100)]), 'server'), expected)
   })
 }

@@ -42,13 +42,7 @@ for (const vector of vectors) {
     const context = bytes(vector.context)
     const { hello, challenge, response, clientEnd, serverEnd } = converse(
       vector.version,
-      {
-        longTerm: keyPairOf(bytes(client.longTermSecretKey)),
-        serverKey: bytesOrNone(client.pinnedServerKey),
-        middleboxKey: bytesOrNone(client.middleboxKey),
-        context,
-        random: clientRandom,
-      },
+      clientOf(vector, clientRandom),
       { longTerm: keyPairOf(bytes(server.longTermSecretKey)), context, random: serverRandom },
     )
     assert.is(hex(hello), vector.hello)
@@ -77,12 +71,33 @@ for (const vector of vectors) {
     checkRecords(vector, bytes(keys.serverToClient), server.draws, vector.serverHeader, vector.serverRecords)
   })
 
+  for (const { code, nonce, wire } of vector.rejects ?? []) {
+    test(`${vector.name}: a reject with code ${code}`, () => {
+      const addressed = keyPairOf(bytes((middlebox ?? server).longTermSecretKey))
+      const random = scriptedRandom([bytes(nonce)])
+      assert.is(hex(writeReject(bytes(vector.hello), code, { longTerm: addressed, random })), wire)
+      const { state } = v2.writeHello2(clientOf(vector))
+      assert.is(readReject(bytes(wire), state).code, code)
+    })
+  }
+
   if (middlebox) {
     test(`${vector.name}: the middlebox, and no one else, learns the server`, () => {
       const hello = bytes(vector.hello)
-      assert.is(hex(openHelloBox(hello, keyPairOf(bytes(middlebox.longTermSecretKey)))), server.longTermPublicKey)
-      assert.is(openHelloBox(hello, keyPairOf(bytes(server.longTermSecretKey))), null)
+      const named = (secretKey: string) => openHelloBox(hello, vector.version, keyPairOf(bytes(secretKey)))
+      assert.is(hex(named(middlebox.longTermSecretKey)), server.longTermPublicKey)
+      assert.is(named(server.longTermSecretKey), null)
     })
+  }
+}
+
+function clientOf({ client, context }: Vector, random = scriptedRandom(client.draws.map(bytes))): ClientOptions {
+  return {
+    longTerm: keyPairOf(bytes(client.longTermSecretKey)),
+    serverKey: bytesOrNone(client.pinnedServerKey),
+    middleboxKey: bytesOrNone(client.middleboxKey),
+    context: bytes(context),
+    random,
   }
 }
 

@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine, Router } from '../src/engine/index.js'
 import { drawKeyPair } from '../src/keys/pair.js'
+import { forgeHello2 } from './peer/forger.js'
 import { openHelloBox, type Rejected, readReject } from './peer/handshake.js'
 import { keyPairOf, systemRandom } from './peer/primitives.js'
 import { bytes, hex, vectors } from './peer/vectors.js'
@@ -22,6 +23,17 @@ function client(version: 1 | 2, options: { serverKey?: Uint8Array; middleboxKey?
 }
 
 const addressed = { serverKey: serverKeys.publicKey, middleboxKey: middleboxKeys.publicKey }
+
+for (const { name, hello, server, middlebox, rejects = [] } of vectors) {
+  for (const { code, nonce, wire } of rejects) {
+    test(`${name}: rejects it with code ${code}, byte for byte`, () => {
+      const random = freshCore(out => out.set(bytes(nonce)))
+      const rejecting = new Router(random, keyPairOf(bytes((middlebox ?? server).longTermSecretKey)))
+      const received = bytes(hello)
+      assert.is(hex(rejecting.reject(received, rejecting.open(received)!, code)), wire)
+    })
+  }
+}
 
 test('the hellos of the vectors', () => {
   const routed = vectors.filter(it => it.middlebox)
@@ -132,9 +144,14 @@ test('the second implementation reads the same, and believes the same', () => {
 
   const two = writeHello2({ ...options, random: systemRandom })
   const opened = router.open(two.hello)!
-  assert.equal(opened.wanted, new Uint8Array(openHelloBox(two.hello, keyPairOf(middleboxKeys.secretKey))!))
+  assert.equal(opened.wanted, new Uint8Array(openHelloBox(two.hello, 2, keyPairOf(middleboxKeys.secretKey))!))
   const rejected: Rejected = readReject(router.reject(two.hello, opened, 2), two.state)
   assert.is(rejected.code, 2)
+  assert.is(
+    codeOf(() => router.open(forgeHello2({ ...options, random: systemRandom }).hello)),
+    'PEER_NOT_ADDRESSED',
+    'a box sealed as in version 1',
+  )
   // One sealed by another middlebox is not believed.
   const other = new Router(core, clientKeys)
   assert.is(readReject(other.reject(two.hello, opened, 2), two.state).code, null)

@@ -18,8 +18,10 @@ import {
   SERVES_1,
   SERVES_2,
 } from '../src/wire/abi.js'
+import { STATUS_EXPECTED_OTHER, STATUS_REJECTED, STATUS_VERSION_REFUSED } from '../src/wire/status.js'
 import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA } from '../src/wire/stream.js'
-import { bytes, hex, type Vector, type VectorRecord, vectors } from './peer/vectors.js'
+import { keyPairOf } from './peer/primitives.js'
+import { bytes, hex, type Vector, type VectorRecord, type VectorReject, vectors } from './peer/vectors.js'
 import { AbiChannel } from './support/abi.js'
 import { freshCore } from './support/engines.js'
 
@@ -38,6 +40,43 @@ for (const vector of vectors) {
     assert.is(client.left(), 0, 'every draw of the client was taken')
     assert.is(server.left(), 0, 'every draw of the server was taken')
   })
+
+  for (const reject of vector.rejects ?? []) {
+    test(`${vector.name}: the client believes a reject with code ${reject.code}`, () => {
+      const client = clientOf(vector, scripted(vector.client.draws).core)
+      client.take()
+      assert.is(client.give(bytes(reject.wire)), STATUS_REJECTED)
+      assert.is(client.core.exports.rejectCode(client.pointer), reject.code)
+    })
+  }
+}
+
+test('v2 middlebox: whoever opens the hello, and is not named in it, rejects it with code 1', () => {
+  const vector = vectors.find(it => it.name === 'v2 middlebox')!
+  rejects(vector, vector.rejects![0]!, vector.middlebox!.longTermSecretKey, SERVES_2, STATUS_EXPECTED_OTHER)
+})
+
+for (const name of ['v2 pinned', 'v2 context']) {
+  test(`${name}: a server of version 1 alone rejects it with code 4`, () => {
+    const vector = vectors.find(it => it.name === name)!
+    rejects(vector, vector.rejects![3]!, vector.server.longTermSecretKey, SERVES_1, STATUS_VERSION_REFUSED)
+  })
+}
+
+/** That a server with this key answers the vector's hello with this reject, byte for byte. */
+function rejects(
+  { hello, context }: Vector,
+  { wire, nonce }: VectorReject,
+  secretKey: string,
+  versions: number,
+  status: number,
+): void {
+  const { core, left } = scripted([nonce])
+  const longTerm = keyPairOf(bytes(secretKey))
+  const server = new AbiChannel(core, { role: ROLE_SERVER, versions, options: 0, ...longTerm, context: bytes(context) })
+  assert.is(server.give(bytes(hello)), status)
+  assert.is(hex(server.take()), wire)
+  assert.is(left(), 0)
 }
 
 function shakeHands(vector: Vector, client: AbiChannel, server: AbiChannel): void {

@@ -4,12 +4,24 @@
 import { EVENT_NONE } from "../../src/wire/abi"
 import { HELLO_1_BYTES, HELLO_2_BYTES, KEY_BYTES, VERSION_1, VERSION_2, VERSION_BYTES } from "../../src/wire/layout"
 import { STATUS_NOT_ADDRESSED, STATUS_NO_MEMORY, STATUS_VERSION_UNKNOWN, STATUS_WEAK_KEY } from "../../src/wire/status"
-import { PAIR_BYTES, Pair } from "../agreement"
+import { agree } from "../agreement"
 import { Arena, allocate, release, wipeStack } from "../memory"
+import { crypto_box_beforenm } from "../sodium"
 import { openBox } from "../wire/box"
 import { Hello1, Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
-import { sealReject } from "./hello"
+import { BOX_KEY_BYTES, BoxKey } from "./box-key"
+import { sealReject } from "./reject"
+
+/*
+ * Scratch:
+ * ┌─────────────┬───────────┬─────────┐
+ * │ shared [32] │ data [32] │ box key │
+ * └─────────────┴───────────┴─────────┘
+ */
+const DATA: usize = KEY_BYTES
+const BOX_KEY: usize = DATA + KEY_BYTES
+const SCRATCH_BYTES: usize = BOX_KEY + BOX_KEY_BYTES
 
 /**
  * Opens the box of the hello that `length` received bytes begin with, into `expected` [32]. Returns the hello's version, EVENT_NONE
@@ -20,22 +32,28 @@ export function openHello(arena: Arena, secretKey: usize, hello: usize, length: 
   const version = versionOf(hello)
   if (!version) return STATUS_VERSION_UNKNOWN
   if (length < <u32>(version == 1 ? HELLO_1_BYTES : HELLO_2_BYTES)) return EVENT_NONE
-  const pair = changetype<Pair>(allocate(arena, PAIR_BYTES))
-  if (changetype<usize>(pair) == 0) return STATUS_NO_MEMORY
-  const status = openExpectedKey(hello, version, secretKey, pair, expected)
-  release(arena, changetype<usize>(pair), PAIR_BYTES)
+  const scratch = allocate(arena, SCRATCH_BYTES)
+  if (!scratch) return STATUS_NO_MEMORY
+  const status = version == 1
+    ? openExpectedKey1(changetype<Hello1>(hello), secretKey, expected, scratch)
+    : openExpectedKey2(changetype<Hello2>(hello), secretKey, expected, scratch)
+  release(arena, scratch, SCRATCH_BYTES)
   wipeStack()
   return status < 0 ? status : version
 }
 
 /** "Reject": the answer to a version 2 hello that opened, at `reject` [76]. */
 export function rejectHello(arena: Arena, secretKey: usize, hello: usize, code: u32, reject: usize): i32 {
-  const scratch = allocate(arena, PAIR_BYTES + KEY_BYTES)
+  const scratch = allocate(arena, SCRATCH_BYTES)
   if (!scratch) return STATUS_NO_MEMORY
-  const pair = changetype<Pair>(scratch)
-  const agreed = pair.agree(secretKey, changetype<Hello2>(hello).sessionKey, true)
-  if (agreed) sealReject(changetype<Reject>(reject), code, scratch + PAIR_BYTES, pair.boxKey)
-  release(arena, scratch, PAIR_BYTES + KEY_BYTES)
+  const two = changetype<Hello2>(hello)
+  const agreed = agree(scratch, secretKey, two.sessionKey, true)
+  if (agreed) {
+    const boxKey = changetype<BoxKey>(scratch + BOX_KEY)
+    boxKey.deriveReject(scratch, two)
+    sealReject(changetype<Reject>(reject), code, scratch + DATA, boxKey)
+  }
+  release(arena, scratch, SCRATCH_BYTES)
   wipeStack()
   return agreed ? 0 : STATUS_WEAK_KEY
 }
@@ -47,9 +65,14 @@ function versionOf(hello: usize): i32 {
   return version == VERSION_2 ? 2 : 0
 }
 
-function openExpectedKey(hello: usize, version: i32, secretKey: usize, pair: Pair, expected: usize): i32 {
-  const one = changetype<Hello1>(hello)
-  const two = changetype<Hello2>(hello)
-  if (!pair.agree(secretKey, version == 1 ? one.sessionKey : two.sessionKey, true)) return STATUS_WEAK_KEY
-  return openBox(version == 1 ? one.expectedKey : two.expectedKey, expected, pair.boxKey) ? 0 : STATUS_NOT_ADDRESSED
+function openExpectedKey1(hello: Hello1, secretKey: usize, expected: usize, shared: usize): i32 {
+  if (crypto_box_beforenm(shared, hello.sessionKey, secretKey) != 0) return STATUS_WEAK_KEY
+  return openBox(hello.expectedKey, expected, shared) ? 0 : STATUS_NOT_ADDRESSED
+}
+
+function openExpectedKey2(hello: Hello2, secretKey: usize, expected: usize, scratch: usize): i32 {
+  if (!agree(scratch, secretKey, hello.sessionKey, true)) return STATUS_WEAK_KEY
+  const boxKey = changetype<BoxKey>(scratch + BOX_KEY)
+  boxKey.deriveHello(scratch, hello)
+  return openBox(hello.expectedKey, expected, boxKey.key) ? 0 : STATUS_NOT_ADDRESSED
 }

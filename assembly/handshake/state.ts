@@ -1,10 +1,10 @@
 // What a handshake keeps from one message to the next; wiped and freed when it is over.
 
-import { KEY_BYTES, VERSION_BYTES } from "../../src/wire/layout"
-import { PAIR_BYTES, Pair } from "../agreement"
+import { HELLO_2_BYTES, KEY_BYTES, VERSION_BYTES } from "../../src/wire/layout"
 import { Arena, allocate, release } from "../memory"
 import { KEM_SECRET_KEY_BYTES } from "../sodium"
 import { RUNNING_BYTES } from "../transcript"
+import { Hello2 } from "../wire/hello"
 
 /*
  * ┌───────────────────────────────────────────────────────────────────────────┐
@@ -14,9 +14,10 @@ import { RUNNING_BYTES } from "../transcript"
  * │ expected key [32]: the pinned server key             (client)             │
  * │ addressed key [32]: what opens the hello's box       (client)             │
  * │ peer's session public key [32]                       (server)             │
- * │ addressed pair: that key and our session key; once both have proved their │
- * │   keys, in its place: session keys [64], client to server ‖ back          │
- * │ ML-KEM secret key: pointer                           (client, version 2)  │
+ * │ addressed shared [32]: of that key and our session key                    │
+ * │ session keys [64]: client to server ‖ server to client                    │
+ * │ offer: pointer to ML-KEM secret key [2400] ‖ hello [1292]                 │
+ * │                                                      (client, version 2)  │
  * │ incoming message: head [4], pointer, size, got                            │
  * └───────────────────────────────────────────────────────────────────────────┘
  */
@@ -28,14 +29,15 @@ const RUNNING: usize = SESSION_PUBLIC + KEY_BYTES
 const EXPECTED: usize = RUNNING + RUNNING_BYTES
 const ADDRESSED: usize = EXPECTED + KEY_BYTES
 const PEER_SESSION: usize = ADDRESSED + KEY_BYTES
-const ADDRESSED_PAIR: usize = PEER_SESSION + KEY_BYTES
-const SESSION_KEYS: usize = ADDRESSED_PAIR
-const KEM_SECRET: usize = ADDRESSED_PAIR + PAIR_BYTES
-const HEAD: usize = KEM_SECRET + 4
+const ADDRESSED_SHARED: usize = PEER_SESSION + KEY_BYTES
+const SESSION_KEYS: usize = ADDRESSED_SHARED + KEY_BYTES
+const OFFER: usize = SESSION_KEYS + 2 * KEY_BYTES
+const HEAD: usize = OFFER + 4
 const MESSAGE: usize = HEAD + VERSION_BYTES
 const SIZE: usize = MESSAGE + 4
 const GOT: usize = SIZE + 4
 const HANDSHAKE_BYTES: usize = GOT + 4
+const OFFER_BYTES: usize = KEM_SECRET_KEY_BYTES + HELLO_2_BYTES
 
 @unmanaged
 export class Handshake {
@@ -46,11 +48,15 @@ export class Handshake {
   get running(): usize { return changetype<usize>(this) + RUNNING }
   get expected(): usize { return changetype<usize>(this) + EXPECTED }
   get addressed(): usize { return changetype<usize>(this) + ADDRESSED }
-  get addressedPair(): Pair { return changetype<Pair>(changetype<usize>(this) + ADDRESSED_PAIR) }
+  /** In version 1 the two keys' crypto_box_beforenm, in version 2 their product. */
+  get addressedShared(): usize { return changetype<usize>(this) + ADDRESSED_SHARED }
   get peerSession(): usize { return changetype<usize>(this) + PEER_SESSION }
   get sessionKeys(): usize { return changetype<usize>(this) + SESSION_KEYS }
-  get kemSecret(): usize { return load<u32>(changetype<usize>(this), KEM_SECRET) }
-  set kemSecret(pointer: usize) { store<u32>(changetype<usize>(this), pointer, KEM_SECRET) }
+  get offer(): usize { return load<u32>(changetype<usize>(this), OFFER) }
+  set offer(pointer: usize) { store<u32>(changetype<usize>(this), pointer, OFFER) }
+  get kemSecret(): usize { return this.offer }
+  /** The hello that was sent: the key of a reject's box is derived from it. */
+  get hello(): Hello2 { return changetype<Hello2>(this.offer + KEM_SECRET_KEY_BYTES) }
   /** The first four bytes of a message, while it is not yet known how long it is. */
   get head(): u32 { return load<u32>(changetype<usize>(this), HEAD) }
   get message(): usize { return load<u32>(changetype<usize>(this), MESSAGE) }
@@ -91,13 +97,19 @@ export function expectMessage(arena: Arena, handshake: Handshake, size: u32): bo
 export function releaseHandshake(arena: Arena, handshake: Handshake): void {
   if (changetype<usize>(handshake) == 0) return
   forgetMessage(arena, handshake)
-  forgetKemSecret(arena, handshake)
+  forgetOffer(arena, handshake)
   release(arena, changetype<usize>(handshake), HANDSHAKE_BYTES)
 }
 
-export function forgetKemSecret(arena: Arena, handshake: Handshake): void {
-  release(arena, handshake.kemSecret, KEM_SECRET_KEY_BYTES)
-  handshake.kemSecret = 0
+/** Makes room for what version 2's client keeps of its hello. False: no memory. */
+export function allocateOffer(arena: Arena, handshake: Handshake): bool {
+  handshake.offer = allocate(arena, OFFER_BYTES)
+  return handshake.offer != 0
+}
+
+export function forgetOffer(arena: Arena, handshake: Handshake): void {
+  release(arena, handshake.offer, OFFER_BYTES)
+  handshake.offer = 0
 }
 
 function forgetMessage(arena: Arena, handshake: Handshake): void {

@@ -7,13 +7,13 @@ import {
 } from "../../src/wire/status"
 import { Channel } from "../channel"
 import { equalKeys } from "../memory"
-import { crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
+import { crypto_box_beforenm, crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
 import { Box, openBox, sealBox } from "../wire/box"
 import { Challenge1 } from "../wire/challenge"
 import { Hello1 } from "../wire/hello"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import { agreeWithPeer, checkExpectedKey, drawSession, sealExpectedKey, settleKeys } from "./hello"
+import { checkExpectedKey, drawSession, recallShared, settleKeys } from "./hello"
 import { Handshake } from "./state"
 import { Step } from "./step"
 
@@ -27,8 +27,9 @@ export function writeHello1(channel: Channel, step: Step): i32 {
   settleKeys(channel, step)
   hello.version = VERSION_1
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, channel)
-  if (status < 0) return status
+  const shared = handshake.addressedShared
+  if (crypto_box_beforenm(shared, handshake.addressed, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  sealBox(hello.expectedKey, handshake.expected, shared)
   commitMessage(channel.writer, HELLO_1_BYTES)
   channel.phase = PHASE_HELLO_SENT
   return 0
@@ -37,7 +38,9 @@ export function writeHello1(channel: Channel, step: Step): i32 {
 /** Server: proves its long-term key by sealing the client's session key with it. */
 export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   const handshake = channel.handshake
-  const status = checkExpectedKey(channel, hello.expectedKey, hello.sessionKey, step)
+  if (crypto_box_beforenm(step.longTermShared, hello.sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
+  const opened = openBox(hello.expectedKey, step.key, step.longTermShared)
+  const status = checkExpectedKey(channel, opened, step.key)
   if (status < 0) return status
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
@@ -45,9 +48,9 @@ export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   drawSession(channel)
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
   memory.copy(challenge.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  if (!step.sessions.agree(handshake.sessionSecret, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
-  sealBox(challenge.serverKey, handshake.publicKey, step.sessions.boxKey)
-  sealBox(challenge.proof, hello.sessionKey, step.pair.boxKey)
+  if (crypto_box_beforenm(step.shared, hello.sessionKey, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  sealBox(challenge.serverKey, handshake.publicKey, step.shared)
+  sealBox(challenge.proof, hello.sessionKey, step.longTermShared)
   commitMessage(channel.writer, CHALLENGE_1_BYTES)
   channel.phase = PHASE_CHALLENGE_SENT
   return 0
@@ -61,9 +64,9 @@ export function answerChallenge1(channel: Channel, challenge: Challenge1, step: 
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
   const response = changetype<Response>(message)
-  sealBox(response.clientKey, handshake.publicKey, step.sessions.boxKey)
-  if (!step.pair.agree(handshake.secretKey, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY
-  sealBox(response.answer, challenge.sessionKey, step.pair.boxKey)
+  sealBox(response.clientKey, handshake.publicKey, step.shared)
+  if (crypto_box_beforenm(step.longTermShared, challenge.sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
+  sealBox(response.answer, challenge.sessionKey, step.longTermShared)
   commitMessage(channel.writer, RESPONSE_BYTES)
   agreeOnKeys(handshake, ROLE_CLIENT, challenge.sessionKey)
   channel.phase = PHASE_PEER_PROVED
@@ -81,18 +84,24 @@ export function checkResponse1(channel: Channel, response: Response, step: Step)
 
 /**
  * The same checks on both sides, in the protocol's order: the long-term key box opens; it is the pinned key, if any; the proof opens
- * under that key; its data is our session key. `step.sessions` is left holding both session keys’ pair.
+ * under that key; its data is our session key. `step.shared` is left holding what both session keys share.
  */
 function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box, step: Step): i32 {
   const handshake = channel.handshake
   const peerKey = channel.peerKey
-  if (!step.sessions.agree(handshake.sessionSecret, peerSession, channel.outside)) return STATUS_WEAK_KEY
-  if (!openBox(keyBox, peerKey, step.sessions.boxKey)) return STATUS_KEY_BOX
+  if (crypto_box_beforenm(step.shared, peerSession, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  if (!openBox(keyBox, peerKey, step.shared)) return STATUS_KEY_BOX
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
-  if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY
-  step.pair.deriveBoxKey()
-  if (!openBox(proof, step.key, step.pair.boxKey)) return STATUS_PROOF
+  if (!shareWithPeer(channel, step)) return STATUS_WEAK_KEY
+  if (!openBox(proof, step.key, step.longTermShared)) return STATUS_PROOF
   return equalKeys(step.key, handshake.sessionPublic) ? 0 : STATUS_PROOF
+}
+
+/** What our session key and the peer's long-term key share. */
+function shareWithPeer(channel: Channel, step: Step): bool {
+  const shared = step.longTermShared
+  if (recallShared(shared, channel)) return true
+  return crypto_box_beforenm(shared, channel.peerKey, channel.handshake.sessionSecret) == 0
 }
 
 /** "Session keys": crypto_kx over the two session key pairs. */

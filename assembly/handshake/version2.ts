@@ -13,9 +13,9 @@ import { REJECT_NOT_MY_KEY, REJECT_VERSION_NOT_SERVED } from "../../src/wire/str
 import { agree } from "../agreement"
 import { Channel } from "../channel"
 import { random } from "../host"
-import { allocate, equalKeys } from "../memory"
+import { equalKeys } from "../memory"
 import {
-  KEM_SECRET_KEY_BYTES, crypto_kem_mlkem768_dec, crypto_kem_mlkem768_enc_deterministic, crypto_kem_mlkem768_seed_keypair
+  crypto_kem_mlkem768_dec, crypto_kem_mlkem768_enc_deterministic, crypto_kem_mlkem768_seed_keypair
 } from "../sodium"
 import { Transcript } from "../transcript"
 import { Box, openBox, sealBox } from "../wire/box"
@@ -24,30 +24,30 @@ import { Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import {
-  EXPECTED_THIS, agreeWithPeer, checkExpectedKey, drawSession, openReject, sealExpectedKey, settleKeys, writeReject
-} from "./hello"
-import { Handshake, forgetKemSecret } from "./state"
+import { EXPECTED_THIS, checkExpectedKey, drawSession, recallShared, settleKeys } from "./hello"
+import { openReject, writeReject } from "./reject"
+import { allocateOffer, forgetOffer } from "./state"
 import { Step, commitStep } from "./step"
 
 /** Client, 1: names the server that it wants, in a box, and offers an ML-KEM key. */
 export function writeHello2(channel: Channel, step: Step): i32 {
   const handshake = channel.handshake
   const message = reserve(channel.arena, channel.writer)
-  const kemSecret = allocate(channel.arena, KEM_SECRET_KEY_BYTES)
-  handshake.kemSecret = kemSecret
-  if (!message || !kemSecret) return STATUS_NO_MEMORY
+  if (!message || !allocateOffer(channel.arena, handshake)) return STATUS_NO_MEMORY
   const hello = changetype<Hello2>(message)
   drawSession(channel)
   random(step.seed, KEM_SEED_BYTES)
-  crypto_kem_mlkem768_seed_keypair(hello.kemKey, kemSecret, step.seed)
+  crypto_kem_mlkem768_seed_keypair(hello.kemKey, handshake.kemSecret, step.seed)
   settleKeys(channel, step)
   hello.version = VERSION_2
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  const status = sealExpectedKey(hello.expectedKey, channel)
-  if (status < 0) return status
+  const shared = handshake.addressedShared
+  if (!agree(shared, handshake.sessionSecret, handshake.addressed, channel.outside)) return STATUS_WEAK_KEY
+  step.boxKey.deriveHello(shared, hello)
+  sealBox(hello.expectedKey, handshake.expected, step.boxKey.key)
   step.transcript.mixHash(message, HELLO_2_BYTES)
 
+  memory.copy(changetype<usize>(handshake.hello), message, HELLO_2_BYTES)
   commitMessage(channel.writer, HELLO_2_BYTES)
   commitStep(step, handshake)
   channel.phase = PHASE_HELLO_SENT
@@ -76,7 +76,7 @@ export function answerHello2(channel: Channel, hello: Hello2, step: Step): i32 {
   if (!agree(step.shared, handshake.sessionSecret, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   sealMixed(challenge.serverKey, handshake.publicKey, transcript)
-  transcript.mixKey(step.pair.shared, KEY_BYTES)
+  transcript.mixKey(step.longTermShared, KEY_BYTES)
   sealMixed(challenge.proof, transcript.h, transcript)
 
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
@@ -91,7 +91,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   const handshake = channel.handshake
   const transcript = step.transcript
   transcript.mixHash(changetype<usize>(challenge), CHALLENGE_2_SERVER_KEY)
-  crypto_kem_mlkem768_dec(step.kem, challenge.ciphertext, handshake.kemSecret)
+  if (crypto_kem_mlkem768_dec(step.kem, challenge.ciphertext, handshake.kemSecret) != 0) return STATUS_WEAK_KEY
   if (!agree(step.shared, handshake.sessionSecret, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY
   transcript.mixKey(step.shared, 2 * KEY_BYTES)
   const status = checkPeer(channel, challenge.serverKey, challenge.proof, step)
@@ -107,7 +107,7 @@ export function answerChallenge2(channel: Channel, challenge: Challenge2, step: 
   sealMixed(response.answer, transcript.h, transcript)
 
   commitMessage(channel.writer, RESPONSE_BYTES)
-  forgetKemSecret(channel.arena, handshake)
+  forgetOffer(channel.arena, handshake)
   split(channel, transcript)
   return 0
 }
@@ -127,13 +127,19 @@ export function checkResponse2(channel: Channel, response: Response, step: Step)
   return 0
 }
 
-/** A hello that opened but cannot be served is answered with a reject, sealed with the pair's key that opened it. */
+/**
+ * Opens the hello's box with our long-term key. A hello that opened but cannot be served is answered with a reject. `step.longTermShared`
+ * is left holding the product of that key and the client's session key.
+ */
 function checkHello(channel: Channel, hello: Hello2, step: Step): i32 {
-  const served = (channel.versions & SERVES_2) != 0
-  const status = checkExpectedKey(channel, hello.expectedKey, hello.sessionKey, step)
-  if (status == STATUS_EXPECTED_OTHER) writeReject(channel, REJECT_NOT_MY_KEY, step)
-  if (served || status < 0) return status
-  if (status == EXPECTED_THIS) writeReject(channel, REJECT_VERSION_NOT_SERVED, step)
+  const shared = step.longTermShared
+  if (!agree(shared, channel.handshake.secretKey, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
+  step.boxKey.deriveHello(shared, hello)
+  const opened = openBox(hello.expectedKey, step.key, step.boxKey.key)
+  const status = checkExpectedKey(channel, opened, step.key)
+  if (status == STATUS_EXPECTED_OTHER) writeReject(channel, hello, REJECT_NOT_MY_KEY, step)
+  if (status < 0 || channel.versions & SERVES_2) return status
+  if (status == EXPECTED_THIS) writeReject(channel, hello, REJECT_VERSION_NOT_SERVED, step)
   return STATUS_VERSION_REFUSED
 }
 
@@ -149,11 +155,18 @@ function checkPeer(channel: Channel, keyBox: Box, proof: Box, step: Step): i32 {
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
   transcript.mixHash(changetype<usize>(keyBox), BOX_BYTES)
   if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY
-  transcript.mixKey(step.pair.shared, KEY_BYTES)
+  transcript.mixKey(step.longTermShared, KEY_BYTES)
   if (!openBox(proof, step.key, transcript.boxKey)) return STATUS_PROOF
   if (!equalKeys(step.key, transcript.h)) return STATUS_PROOF
   transcript.mixHash(changetype<usize>(proof), BOX_BYTES)
   return 0
+}
+
+/** The product of our session key and the peer's long-term key. */
+function agreeWithPeer(channel: Channel, step: Step): bool {
+  const shared = step.longTermShared
+  if (recallShared(shared, channel)) return true
+  return agree(shared, channel.handshake.sessionSecret, channel.peerKey, channel.outside)
 }
 
 function sealMixed(box: Box, data: usize, transcript: Transcript): void {

@@ -73,7 +73,7 @@ function errorOf(status: number): ChannelError {
       return new ChannelError('PEER_VERSION', 'the client’s first four bytes are no version of this protocol')
     case STATUS_NOT_ADDRESSED:
       return new ChannelError('PEER_NOT_ADDRESSED', 'the hello is not addressed to this middlebox', {
-        next: 'give this middlebox’s public key to the client: ?middlebox=pk_… in its address',
+        next: 'give this middlebox’s public key to the client: ?middlebox=pk_… in its address; if it is there, both ends need the same release',
       })
     case STATUS_WEAK_KEY:
       return new ChannelError('PEER_WEAK_KEY', 'the client’s hello has a key that no honest program makes')

@@ -1,7 +1,8 @@
-// The one in the middle of docs/protocol.md, "What version 1 does not give". It holds no long-term secret: it
-// knows what it sees on the wire, the server's long-term public key, and the session keys that it makes itself.
+// Who attacks a handshake from outside: docs/protocol.md, "What version 1 does not give" and "Keys of their own". They hold no
+// long-term secret: they know what they see on the wire, long-term public keys, and the session keys that they make themselves.
 
 import type { Duplex } from 'node:stream'
+import { REJECT_LENGTH, REJECT_VERSION } from './handshake.js'
 import { send } from './peer.js'
 import {
   BOX_LENGTH,
@@ -12,6 +13,7 @@ import {
   KEY_LENGTH,
   NONCE_LENGTH,
   systemRandom as random,
+  readU32,
   sealTo,
   sealUnder,
   u32,
@@ -19,7 +21,7 @@ import {
 import { ByteSource } from './source.js'
 import { RecordReader } from './stream.js'
 import { Transcript } from './transcript.js'
-import { CHALLENGE1_LENGTH, HELLO1_LENGTH, RESPONSE1_LENGTH, readResponse1 } from './version1.js'
+import { CHALLENGE1_LENGTH, HELLO1_LENGTH, RESPONSE1_LENGTH, readResponse1, VERSION1 } from './version1.js'
 import {
   CHALLENGE2_LENGTH,
   CIPHERTEXT_LENGTH,
@@ -103,6 +105,49 @@ export async function interposeVersion2({
   const keyBox = sealUnder(k1, serverKey, random(NONCE_LENGTH))
   await send(clientSide, concat(head, keyBox, proof))
   return { sentAfterChallenge: await everything(client) }
+}
+
+/**
+ * Answers a version 2 client with a reject that its server has sealed, but did not mean for it; `made` says how far it got.
+ *
+ * The server's proof in version 1 is a box of whatever session key the hello has, to that key. If version 2 sealed its boxes under the
+ * same key, that proof could stand in a hello of the attacker's own, with the client's session key: it would open, and name a key that
+ * is not the server's, which the server rejects.
+ *
+ * @param version1Side,version2Side the attacker's connections to the server, which may be two with one key
+ */
+export async function forgeReject({
+  clientSide,
+  version1Side,
+  version2Side,
+}: {
+  clientSide: Duplex
+  version1Side: Duplex
+  version2Side: Duplex
+}): Promise<{ made: 'nothing' | 'proof' | 'challenge' | 'reject' }> {
+  const client = new ByteSource(clientSide)
+  const hello = await client.exactly(HELLO2_LENGTH)
+  const [, clientSession, kemKey, box] = cut(hello, 4, KEY_LENGTH, KEM_PUBLIC_LENGTH, BOX_LENGTH)
+  await send(version1Side, concat(u32(VERSION1), clientSession!, box!))
+  const challenge1 = await answerOf(version1Side, CHALLENGE1_LENGTH)
+  const proof = challenge1?.subarray(-BOX_LENGTH)
+  await send(version2Side, concat(u32(VERSION2), clientSession!, kemKey!, proof ?? random(BOX_LENGTH)))
+  const answer = await answerOf(version2Side, REJECT_LENGTH)
+  // Without an answer, what is in hand may still pass for one.
+  await send(clientSide, answer ?? concat(u32(REJECT_VERSION), proof ?? random(BOX_LENGTH)))
+  if (!answer) return { made: proof ? 'proof' : 'nothing' }
+  if (readU32(answer) === REJECT_VERSION) return { made: 'reject' }
+  await send(clientSide, random(CHALLENGE2_LENGTH - REJECT_LENGTH))
+  return { made: 'challenge' }
+}
+
+/** The first bytes that a server answers with; null if it closes instead. */
+async function answerOf(serverSide: Duplex, length: number): Promise<Uint8Array | null> {
+  try {
+    return await new ByteSource(serverSide).exactly(length)
+  } catch {
+    return null
+  }
 }
 
 async function everything(source: ByteSource): Promise<Uint8Array> {

@@ -1,11 +1,23 @@
 // Messages of an end that holds its keys and seals the wrong thing: every box opens, and what is in it must still be
 // compared. No writer makes these.
 
-import { REJECT_VERSION, type ServerOptions } from './handshake.js'
-import { concat, dh, drawKeyPair, NONCE_LENGTH, openUnder, sealTo, sealUnder, sodium, u32 } from './primitives.js'
+import { type ClientOptions, chooseHelloKeys, REJECT_VERSION, rejectBoxKey, type ServerOptions } from './handshake.js'
+import {
+  BOX_LENGTH,
+  concat,
+  dh,
+  drawKeyPair,
+  NONCE_LENGTH,
+  openUnder,
+  sealTo,
+  sealUnder,
+  sodium,
+  u16,
+  u32,
+} from './primitives.js'
 import { Transcript } from './transcript.js'
 import type { Client1 } from './version1.js'
-import { type Client2, encapsulate, VERSION2 } from './version2.js'
+import { type Client2, encapsulate, VERSION2, writeHello2 } from './version2.js'
 
 /** A version 1 challenge whose proof says `proved`. */
 export function forgeChallenge1(
@@ -25,6 +37,21 @@ export function forgeResponse1(challenge: Uint8Array, { options, session }: Clie
   const serverSession = challenge.subarray(0, 32)
   const clientBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), serverSession, session.secretKey)
   return concat(clientBox, sealTo(answered, random(NONCE_LENGTH), serverSession, longTerm.secretKey))
+}
+
+/** A version 2 hello whose box is sealed as version 1 seals it: as version 2 did before its boxes had keys of their own. */
+export function forgeHello2(options: ClientOptions): { hello: Uint8Array; state: Client2 } {
+  const { hello, state } = writeHello2(options)
+  const { expected, addressed } = chooseHelloKeys(options)
+  const box = sealTo(expected, options.random(NONCE_LENGTH), addressed, state.session.secretKey)
+  const forged = concat(hello.subarray(0, -BOX_LENGTH), box)
+  return { hello: forged, state: { ...state, hello: forged } }
+}
+
+/** A reject, likewise. */
+export function forgeReject1(hello: Uint8Array, code: number, { longTerm, random }: ServerOptions): Uint8Array {
+  const data = concat(u16(code), new Uint8Array(30))
+  return concat(u32(REJECT_VERSION), sealTo(data, random(NONCE_LENGTH), hello.subarray(4, 36), longTerm.secretKey))
 }
 
 /** A version 2 challenge whose proof says `proved`. */
@@ -67,5 +94,6 @@ export function forgeResponse2(challenge: Uint8Array, client: Client2, answered:
 
 /** A reject with any 32 bytes in its box. */
 export function forgeReject(hello: Uint8Array, { longTerm, random }: ServerOptions, data: Uint8Array): Uint8Array {
-  return concat(u32(REJECT_VERSION), sealTo(data, random(NONCE_LENGTH), hello.subarray(4, 36), longTerm.secretKey))
+  const key = rejectBoxKey(dh(longTerm.secretKey, hello.subarray(4, 36)), hello)
+  return concat(u32(REJECT_VERSION), sealUnder(key, data, random(NONCE_LENGTH)))
 }

@@ -5,17 +5,21 @@ import {
   BOX_LENGTH,
   concat,
   cut,
+  dh,
   drawKeyPair,
+  generichash,
   type KeyPair,
   NONCE_LENGTH,
   openFrom,
+  openUnder,
   type Random,
   readU16,
   readU32,
-  sealTo,
+  sealUnder,
   sodium,
   u16,
   u32,
+  utf8,
 } from './primitives.js'
 
 export type Version = 1 | 2
@@ -89,14 +93,27 @@ export function chooseHelloKeys(options: ClientOptions): { expected: Uint8Array;
   return { expected, addressed }
 }
 
+/** Version 2: the key of the hello's box. `hello` may lack the box itself. */
+export function helloBoxKey(shared: Uint8Array, hello: Uint8Array): Uint8Array {
+  return generichash(32, concat(utf8('nopki/2 hello'), hello.subarray(0, HELLO_BOX)), shared)
+}
+
+/** Version 2: the key of the reject's box, of the whole hello. */
+export function rejectBoxKey(shared: Uint8Array, hello: Uint8Array): Uint8Array {
+  return generichash(32, concat(utf8('nopki/2 reject'), hello), shared)
+}
+
 /** What the hello's box names, for a server or middlebox: null where the box is not for this long-term key. */
-export function openHelloBox(hello: Uint8Array, longTerm: KeyPair): Uint8Array | null {
-  return openFrom(hello.subarray(-BOX_LENGTH), hello.subarray(4, 36), longTerm.secretKey)
+export function openHelloBox(hello: Uint8Array, version: Version, longTerm: KeyPair): Uint8Array | null {
+  const clientSession = hello.subarray(4, 36)
+  const box = hello.subarray(-BOX_LENGTH)
+  if (version === 1) return openFrom(box, clientSession, longTerm.secretKey)
+  return openUnder(helloBoxKey(dh(longTerm.secretKey, clientSession), hello), box)
 }
 
 /** Throws `Refused` if the hello's box opens and names another key; a box that does not open was for a middlebox. */
 export function checkHelloBox(hello: Uint8Array, version: Version, options: ServerOptions): void {
-  const named = openHelloBox(hello, options.longTerm)
+  const named = openHelloBox(hello, version, options.longTerm)
   if (!named || sodium.memcmp(named, options.longTerm.publicKey)) return
   const reject = version === 2 ? writeReject(hello, REJECT.notMyKey, options) : null
   throw new Refused('the hello names another server key', reject)
@@ -104,15 +121,21 @@ export function checkHelloBox(hello: Uint8Array, version: Version, options: Serv
 
 /** The reject for a version 2 hello whose box has opened. */
 export function writeReject(hello: Uint8Array, code: number, { longTerm, random }: ServerOptions): Uint8Array {
-  const data = concat(u16(code), new Uint8Array(30))
-  return concat(u32(REJECT_VERSION), sealTo(data, random(NONCE_LENGTH), hello.subarray(4, 36), longTerm.secretKey))
+  const key = rejectBoxKey(dh(longTerm.secretKey, hello.subarray(4, 36)), hello)
+  return concat(u32(REJECT_VERSION), sealUnder(key, concat(u16(code), new Uint8Array(30)), random(NONCE_LENGTH)))
 }
 
-/** What a reject says to the client that addressed its hello to `addressed`. */
-export function readReject(reject: Uint8Array, state: { session: KeyPair; addressed: Uint8Array }): Rejected {
+/** What a reject says to the client that sent `hello`, addressed to `addressed`. */
+export function readReject(
+  reject: Uint8Array,
+  { session, addressed, hello }: { session: KeyPair; addressed: Uint8Array; hello: Uint8Array },
+): Rejected {
   const [version, box] = cut(reject, 4, BOX_LENGTH)
   if (readU32(version!) !== REJECT_VERSION) throw new Error('not a reject')
-  const data = openFrom(box!, state.addressed, state.session.secretKey)
+  const data = openUnder(rejectBoxKey(dh(session.secretKey, addressed), hello), box!)
   const genuine = data !== null && sodium.is_zero(data.subarray(2))
   return new Rejected(genuine ? readU16(data) : null)
 }
+
+// Where version 2's hello has its box.
+const HELLO_BOX = 1220

@@ -129,7 +129,7 @@ async function respond(source: ByteSource, versions: Version[], server: Server, 
 // Only who opened the box may reject.
 function refuseVersion2(hello: Uint8Array, server: Server): never {
   checkHelloBox(hello, 2, server)
-  const opened = openHelloBox(hello, server.longTerm) !== null
+  const opened = openHelloBox(hello, 2, server.longTerm) !== null
   throw new Refused('version 2 is not served', opened ? writeReject(hello, REJECT.versionNotServed, server) : null)
 }
 

@@ -15,6 +15,14 @@ export interface VectorRecord {
   wire: string
 }
 
+/** What the one that opens the hello would answer in place of the challenge. */
+export interface VectorReject {
+  code: number
+  by: 'server' | 'middlebox'
+  nonce: string
+  wire: string
+}
+
 export interface Vector {
   name: string
   version: Version
@@ -35,6 +43,8 @@ export interface Vector {
   serverHeader: string | null
   clientRecords: VectorRecord[]
   serverRecords: VectorRecord[]
+  /** Version 2. */
+  rejects?: VectorReject[]
 }
 
 const path = new URL('../../../test/vectors/channel.json', import.meta.url)

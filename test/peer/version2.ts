@@ -6,6 +6,7 @@ import {
   checkHelloBox,
   chooseHelloKeys,
   type Established,
+  helloBoxKey,
   type ServerOptions,
 } from './handshake.js'
 import {
@@ -19,7 +20,6 @@ import {
   NONCE_LENGTH,
   openUnder,
   readU32,
-  sealTo,
   sealUnder,
   sodium,
   u32,
@@ -55,8 +55,9 @@ export function writeHello2(options: ClientOptions): { hello: Uint8Array; state:
   const session = drawKeyPair(random)
   const kem = sodium.crypto_kem_mlkem768_seed_keypair(random(KEM_SEED_LENGTH))
   const { expected, addressed } = chooseHelloKeys(options)
-  const box = sealTo(expected, random(NONCE_LENGTH), addressed, session.secretKey)
-  const hello = concat(u32(VERSION2), session.publicKey, kem.publicKey, box)
+  const head = concat(u32(VERSION2), session.publicKey, kem.publicKey)
+  const boxKey = helloBoxKey(dh(session.secretKey, addressed), head)
+  const hello = concat(head, sealUnder(boxKey, expected, random(NONCE_LENGTH)))
   return { hello, state: { options, session, kemSecretKey: kem.privateKey, addressed, hello } }
 }
 

@@ -9,10 +9,6 @@ import { createRequire } from 'node:module'
 // values here, and read its changes.
 const CHECKED = { version: '0.8.4', sha256: '36ee2d34e4b659a2dc41ffc6871b934974b1dc88626c42e3e020b593415d89e7' }
 
-// What libsodium has and its package does not export, by function index in exactly that wasm: crypto_core_hsalsa20 is what
-// crypto_box_beforenm calls behind its multiplication, and crypto_stream_xsalsa20 first of all.
-const INTERNAL = { crypto_core_hsalsa20: 95 }
-
 const require = createRequire(import.meta.url)
 
 /** @returns {Promise<import('./link.js').Libsodium>} */
@@ -22,7 +18,7 @@ export async function takeLibsodium() {
   ).version
   const { sodium, bytes, exports } = await capture()
   checkHash(bytes, installed)
-  return { bytes, names: new Map([...nameExports(sodium, exports), ...Object.entries(INTERNAL)]) }
+  return { bytes, names: nameExports(sodium, exports) }
 }
 
 /** @param {Uint8Array} bytes @param {string} installed the package's version */

@@ -23,7 +23,7 @@ import {
  * @typedef {import('./wasm.js').Section} Section
  * @typedef {import('./wasm.js').Import} Import
  * @typedef {import('./wasm.js').Export} Export
- * @typedef {{ bytes: Uint8Array, names: Map<string, string | number> }} Libsodium its wasm, and C name -> export name or function index
+ * @typedef {{ bytes: Uint8Array, names: Map<string, string> }} Libsodium its wasm, and C name -> export name
  */
 
 export const SIZE_BUDGET = 144_000
@@ -114,13 +114,11 @@ function readLayout(sodium) {
 
 /**
  * Gives libsodium's wasm its C names again, keeping only what the core uses, and points its imports at the core.
- * @param {Section[]} sodium @param {Map<string, string | number>} names @param {Import[]} wanted what the core imports from it
+ * @param {Section[]} sodium @param {Map<string, string>} names @param {Import[]} wanted what the core imports from it
  */
 function nameSodium(sodium, names, wanted) {
   const byName = new Map(readExports(sodium).map(it => [it.name, it]))
-  const find = (/** @type {string | number} */ it) =>
-    typeof it === 'number' ? { name: '', kind: 'func', index: it } : byName.get(it)
-  const found = wanted.map(({ base }) => ({ base, export: find(names.get(base) ?? '') }))
+  const found = wanted.map(({ base }) => ({ base, export: byName.get(names.get(base) ?? '') }))
   const missing = found.filter(it => !it.export).map(it => it.base)
   if (missing.length) throw new Error(`the libsodium package no longer has ${missing.join(', ')}`)
   const exports = found.map(it => ({ .../** @type {Export} */ (it.export), name: it.base }))
