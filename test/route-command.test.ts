@@ -118,7 +118,7 @@ check(
     const servers = await echoServers(2, { handshakeTimeout: 50_000 })
     const lines = servers.map(it => line(serverKeys.publicKey, it.port))
     const table = folder.write('busy', lines[0]!)
-    const { command, port } = await start(table, '--handshake-timeout', '50s')
+    const { command, port } = await start(table, '--handshake-timeout', '50s', '--connect-timeout', '50s')
     const strangers = ['GET / HTTP/1.1\r\n\r\n', Buffer.from('16030100', 'hex'), someBytes(3000), 'npk2'].map(it =>
       dialPlain(port, it),
     )
@@ -151,6 +151,7 @@ check(
     assert.is(servers[0]!.sockets.length + servers[1]!.sockets.length, clients)
     for (const { received } of strangers) assert.is(received, 0)
     assert.not.match(command.err, /error|Error/)
+    for (const { socket } of strangers) socket.destroy()
     await end(command)
   },
   60_000,
@@ -180,12 +181,15 @@ check('a flood of hellos that never finish does not keep others out', async () =
 
 check('a reset that waits behind data is no end, though libuv gives it as one', async () => {
   const failed: ReturnType<typeof readUntilError>[] = []
-  const backend = await plainServer(socket => failed.push(readUntilError(socket)))
+  const backend = await plainServer(socket => {
+    failed.push(readUntilError(socket))
+    socket.write(Buffer.alloc(1268))
+  })
   const { command, port } = await start(folder.write('resets', line(serverKeys.publicKey, backend)))
   const hello = helloBytes(2)
-  const { socket } = dialPlain(port, hello)
-  await until(() => failed.length === 1)
-  await resetWhileStopped(command, socket)
+  const client = dialPlain(port, hello)
+  await until(() => client.received > 0)
+  await resetWhileStopped(command, client.socket)
   const { data, error } = (await failed[0])!
   assert.is(data.subarray(hello.length).toString(), 'before')
   assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
@@ -253,6 +257,73 @@ check('a second SIGTERM cuts off what is left', async () => {
   command.child.kill('SIGTERM')
   assert.is((await failed)[0].code, 'LINK_TRUNCATED')
   assert.is((await command.ended).code, 0)
+})
+
+check('who has just connected at SIGTERM is served, and waited for', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('late', line(serverKeys.publicKey, backend!.port)))
+  const hello = helloBytes(2)
+  const late = [dialPlain(port, hello.subarray(0, 1000)), dialPlain(port)]
+  const leaves = dialPlain(port, 'npk2')
+  // All three were taken before this one.
+  const last = await dialThrough(port)
+  await echo(last, 'here')
+  command.child.kill('SIGTERM')
+  await command.shows(/^ending: 4 connections open/m)
+  leaves.socket.end()
+  await leaves.closed
+  late[0]!.socket.write(hello.subarray(1000))
+  late[1]!.socket.write(hello)
+  for (const it of late) await until(() => it.received === 1268)
+  for (const { socket } of late) socket.destroy()
+  last.destroy()
+  assert.is((await command.ended).code, 0)
+})
+
+check('strangers are named and counted, and a router that is full is not healthy', async () => {
+  const [backend] = await echoServers(1)
+  const status = await freePort()
+  const { command, port } = await start(
+    folder.write('counted', line(serverKeys.publicKey, backend!.port)),
+    '--metrics',
+    String(status),
+    '--max-connections',
+    '5',
+    '--handshake-timeout',
+    '20s',
+  )
+  const page = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${status}${path}`)
+    return { code: response.status, text: await response.text() }
+  }
+  const strangers = []
+  for (const [first, why] of [
+    [
+      'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n',
+      /^ignored 127\.0\.0\.1:\d+: it begins with a header of the PROXY protocol/m,
+    ],
+    [Buffer.from('0d0a0d0a000d0a515549540a20', 'hex'), /(header of the PROXY[\s\S]*){2}/],
+    ['GET / HTTP/1.1\r\n\r\n', /^ignored 127\.0\.0\.1:\d+: it does not begin with a hello$/m],
+    [helloBytes(2, generateKeyPair().publicKey), /^ignored 127\.0\.0\.1:\d+: its hello is not for this router’s key/m],
+  ] as const) {
+    strangers.push(dialPlain(port, first))
+    await command.shows(why)
+  }
+  assert.is((await page('/health')).code, 200)
+  const client = await dialThrough(port)
+  const full = await page('/health')
+  assert.is(full.code, 503)
+  assert.match(full.text, /"status":"failing".*"troubles":\["5 connections are open, and no more are taken"\]/)
+  await rejects(dialThrough(port), 'LINK_CLOSED')
+  const { text } = await page('/metrics')
+  assert.match(text, /^nopki_connections_ignored_total\{why="proxy-header"\} 2$/m)
+  assert.match(text, /^nopki_connections_ignored_total\{why="no-hello"\} 1$/m)
+  assert.match(text, /^nopki_connections_ignored_total\{why="not-addressed"\} 1$/m)
+  for (const { socket } of strangers) socket.destroy()
+  client.destroy()
+  let code = 0
+  while (code !== 200) code = (await page('/health')).code
+  await end(command)
 })
 
 check('a Unix socket in front, and one behind', async () => {

@@ -382,4 +382,19 @@ check('metrics and health', async () => {
   assert.match(await ask('/other'), /404$/)
 })
 
+check('one that has as many connections as it may is not healthy, on either side', async () => {
+  const service = await plainServer(socket => void socket.resume().on('end', () => socket.end()))
+  const limited = ['--max-connections', '1', '--metrics', '0']
+  const { port, expose, forward } = await startTunnel(keys, service, { expose: limited, forward: limited })
+  const pages = []
+  for (const command of [expose, forward]) {
+    const [, status] = await command.shows(/metrics and health on \S+:(\d+)/)
+    pages.push(`http://127.0.0.1:${status}/health`)
+  }
+  const client = track(dialPlain(port))
+  for (const page of pages) while ((await fetch(page)).status !== 503) {}
+  client.destroy()
+  for (const page of pages) while ((await fetch(page)).status !== 200) {}
+})
+
 test.run()

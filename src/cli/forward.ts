@@ -87,6 +87,7 @@ class Front {
     this.#values = values
     this.#counter = new Counter(limitsOf(values))
     service.onHealth(() => this.#trouble, true)
+    service.onHealth(() => this.#counter.trouble, true)
   }
 
   server(): net.Server {

@@ -23,10 +23,12 @@ export const route = defineCommand({
     is that the hello names, and joins the two. It learns which server is wanted and nothing else: not who the client is, and
     nothing of what they say. Clients address it by its public key: nopki://pk_SERVER@host:port?middlebox=pk_ROUTER. A client
     whose server has no route, or cannot be reached, is told so under encryption (in version 1, by closing). A connection whose hello
-    is not for this key, or is none, gets no answer.
+    is not for this key, or is none, gets no answer; it is logged and counted, and so is one with a header of the PROXY protocol,
+    which a router does not take.
 
-    The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken, and
-    those that are open have --drain-timeout to end by themselves; then, or on a second signal, they are reset.`,
+    The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken;
+    those that have not said whom they want keep their --handshake-timeout, and those that are open have --drain-timeout to end by
+    themselves; then, or on a second signal, they are reset.`,
   args: [{ name: 'LISTEN', summary: 'where to listen: PORT (of all addresses), HOST:PORT, unix:PATH or systemd' }],
   options: {
     ...keyOptions,
@@ -40,7 +42,7 @@ export const route = defineCommand({
     },
     'connect-timeout': {
       value: 'TIME',
-      summary: 'how long connecting to a backend may take',
+      summary: 'how long connecting to a backend may take, and its answer',
       default: '3s',
       read: duration,
     },
@@ -67,8 +69,10 @@ export const route = defineCommand({
     {
       heading: 'The table',
       text: `A line a server: its public key, then one or more backends (HOST:PORT, PORT on this machine, unix:PATH); # starts a
-        comment. The backend with the fewest connections is taken, among those that could be reached last time; where connecting
-        fails, the next one is. A backend that is down is probed until it is back. Where a line is wrong, it is named, and the last good
+        comment. The backend with the fewest connections is taken, by lot among equals. A server sends its challenge as soon as it
+        has a hello: if a backend cannot be reached, or closes or is silent for --connect-timeout in place of that, the next one is
+        taken, and the router asks the first with a hello of its own. A backend that gives no answer to that is down: it is taken
+        last, and asked again until it answers. The only one, or the last, has twice the time. Where a line is wrong, it is named, and the last good
         table stays in force.
 
         In Redis (6 or later) it is a hash, nopki:routes unless ?key=NAME says otherwise, with a field a server: the key, and as its value
@@ -82,7 +86,7 @@ export const route = defineCommand({
     if (values.table === undefined) throw Failure.usage('--table is missing', 'give the file with the routes')
     const keyPair = await loadKey(values.key, values['passphrase-file'])
     const service = await Service.start(serviceOptionsOf(values))
-    const backends = new Backends(values['connect-timeout'], {
+    const backends = new Backends(keyPair.publicKey, values['connect-timeout'], {
       onDown: (_, reason) => log.warn(`${reason}; it is asked until it is back`),
       onUp: ({ name }) => log.info(`${name} is back`),
     })

@@ -24,6 +24,7 @@ export const middleboxKeys = generateKeyPair()
 export interface Routing {
   service: Service
   server: net.Server
+  backends: Backends
   port: number
   /** What was routed or refused, and has closed. */
   routes: AccessEntry[]
@@ -34,11 +35,15 @@ export interface Routing {
   handshakeTimeout: number
 }
 
-/** @param lines of the table */
-export async function startRouting(lines: string[], options: Partial<MiddleboxOptions> = {}): Promise<Routing> {
+/** @param lines of the table @param timeout for a backend, in ms */
+export async function startRouting(
+  lines: string[],
+  options: Partial<MiddleboxOptions> = {},
+  timeout = 2000,
+): Promise<Routing> {
   const health: string[] = []
   const routes: AccessEntry[] = []
-  const backends = new Backends(2000, {
+  const backends = new Backends(middleboxKeys.publicKey, timeout, {
     onDown: ({ name }) => health.push(`down ${name}`),
     onUp: ({ name }) => health.push(`up ${name}`),
   })
@@ -63,7 +68,7 @@ export async function startRouting(lines: string[], options: Partial<MiddleboxOp
   server.on('close', () => backends.close())
   const table = parseTable(lines.join('\n'), 'table')
   const port = await listen(server)
-  const routing: Routing = { service, server, port, routes, health, table, handshakeTimeout: 30_000 }
+  const routing: Routing = { service, server, backends, port, routes, health, table, handshakeTimeout: 30_000 }
   return routing
 }
 

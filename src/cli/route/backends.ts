@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import { type Place, placeText } from '../frame/place.js'
 import { connectPlain } from '../tunnel/backend.js'
+import { awaitAnswer, fallsShort, probe } from './ask.js'
 
 /** A server that connections are routed to, as all routes to it share it. */
 export interface Backend {
@@ -9,10 +10,12 @@ export interface Backend {
   readonly name: string
   /** Connections to it, those being opened included. */
   active: number
-  /** The last attempt to connect has failed. It is probed until one succeeds. */
-  down: boolean
-  /** When it was last chosen: a count, not a time. */
-  chosen: number
+  /**
+   * - `up`: nothing is known against it
+   * - `doubted`: it gave a client no answer, and is being asked why
+   * - `down`: it cannot be reached, or gives no answer to the router either; it is probed until it does
+   */
+  state: 'up' | 'doubted' | 'down'
 }
 
 export interface BackendEvents {
@@ -20,54 +23,76 @@ export interface BackendEvents {
   onUp(backend: Backend): void
 }
 
+/** What a client has said, and a backend is to hear. */
+export interface Request {
+  version: 1 | 2
+  /** The public key of the server, 32 bytes. */
+  wanted: Uint8Array
+  /** The hello, and what came with it. */
+  received: Uint8Array
+}
+
 /** All backends by name, with what is known of their health. Outlives the tables that name them. */
 export class Backends {
   #known = new Map<string, Backend>()
   #probes = new Map<Backend, NodeJS.Timeout>()
-  #connectTimeout: number
+  #middleboxKey: Uint8Array
+  #timeout: number
   #events: BackendEvents
-  #choices = 0
 
-  /** @param connectTimeout for one attempt, in ms */
-  constructor(connectTimeout: number, events: BackendEvents) {
-    this.#connectTimeout = connectTimeout
+  /**
+   * @param middleboxKey the router's public key
+   * @param timeout for connecting, and again for the answer, in ms
+   */
+  constructor(middleboxKey: Uint8Array, timeout: number, events: BackendEvents) {
+    this.#middleboxKey = middleboxKey
+    this.#timeout = timeout
     this.#events = events
   }
 
-  /** Forgets those that no route names any more, and connections neither. */
+  /** Forgets those that no route names any more. Their connections go on, and one that is named again later starts afresh. */
   retain(places: Iterable<Place>): void {
     const names = new Set(Array.from(places, placeText))
     for (const [name, backend] of this.#known) {
       if (names.has(name)) continue
       this.#stopProbing(backend)
-      if (backend.active === 0) this.#known.delete(name)
+      this.#known.delete(name)
     }
   }
 
   /**
-   * A connection to the one that has the fewest, among those that are up; where it cannot be reached, to the next. Those that are down
-   * are tried last, for they may be back. Undefined where none can be reached, or the signal is aborted.
+   * A connection to the backend that has the fewest, among those that are up: it was told what the client has said, and has begun to
+   * answer, which is unread. One that cannot be reached, or gives no answer, has the next one tried. Those that are down are tried
+   * last, for they may be back. Undefined if none answers, or the signal is aborted.
    */
   async connect(
     places: readonly Place[],
+    request: Request,
     signal: AbortSignal,
   ): Promise<{ backend: Backend; socket: net.Socket } | undefined> {
-    const deadline = performance.now() + 2 * this.#connectTimeout
-    const left = new Set(places.map(place => this.#find(place)))
-    while (left.size > 0 && !signal.aborted) {
-      const backend = [...left].sort(byPreference)[0] as Backend
-      left.delete(backend)
-      const time = Math.min(this.#connectTimeout, deadline - performance.now())
+    const deadline = performance.now() + 2 * this.#timeout
+    // By lot among equals: many routers with one table would else all begin with the same one.
+    const left = shuffled(new Set(places.map(place => this.#find(place))))
+    while (left.length > 0 && !signal.aborted) {
+      const backend = left.sort(byPreference).shift() as Backend
+      const time = deadline - performance.now()
       if (time <= 0) return undefined
-      const socket = await this.#attempt(backend, time, signal)
+      // The last one may use up the time: nobody else would.
+      const socket = await this.#attempt(backend, request, left.length === 0 ? time : this.#timeout, signal)
       if (socket) return { backend, socket }
     }
     return undefined
   }
 
+  /** A connection to this backend is over. If it gave less than a challenge, the backend is asked why. */
+  ended(backend: Backend, request: Request, socket: net.Socket): void {
+    if (fallsShort(request.version, socket.bytesRead)) this.#doubt(backend, request.wanted)
+    else this.#found(backend)
+  }
+
   /** Which are down, by name. */
   get down(): string[] {
-    return [...this.#known.values()].filter(it => it.down).map(it => it.name)
+    return [...this.#known.values()].filter(it => it.state === 'down').map(it => it.name)
   }
 
   close(): void {
@@ -76,57 +101,74 @@ export class Backends {
 
   #find(place: Place): Backend {
     const name = placeText(place)
-    const known = this.#known.get(name) ?? { place, name, active: 0, down: false, chosen: 0 }
+    const known = this.#known.get(name) ?? { place, name, active: 0, state: 'up' }
     this.#known.set(name, known)
     return known
   }
 
-  async #attempt(backend: Backend, time: number, signal: AbortSignal): Promise<net.Socket | undefined> {
+  /** @param time for all, in ms; connecting has no more than its own */
+  async #attempt(
+    backend: Backend,
+    request: Request,
+    time: number,
+    signal: AbortSignal,
+  ): Promise<net.Socket | undefined> {
     backend.active += 1
-    backend.chosen = ++this.#choices
+    const end = performance.now() + time
+    let socket: net.Socket
     try {
-      const socket = await connectPlain(backend.place, { timeout: time, retry: 0, signal })
-      socket.once('close', () => {
-        backend.active -= 1
-      })
-      this.#found(backend)
-      return socket
+      const timeout = Math.min(time, this.#timeout)
+      socket = await connectPlain(backend.place, { timeout, retry: 0, signal })
     } catch (error) {
       backend.active -= 1
-      if (!signal.aborted) this.#lost(backend, (error as Error).message)
+      if (!signal.aborted) this.#lost(backend, request.wanted, (error as Error).message)
       return undefined
     }
+    socket.once('close', () => {
+      backend.active -= 1
+    })
+    // Those that come meanwhile go elsewhere.
+    const slow = setTimeout(() => this.#doubt(backend, request.wanted), this.#timeout / 3)
+    const failure = await awaitAnswer(socket, request.received, end - performance.now(), signal)
+    clearTimeout(slow)
+    if (failure === undefined) return socket
+    this.#doubt(backend, request.wanted)
+    return undefined
   }
 
   #found(backend: Backend): void {
     this.#stopProbing(backend)
-    if (!backend.down) return
-    backend.down = false
-    this.#events.onUp(backend)
+    const { state } = backend
+    backend.state = 'up'
+    if (state === 'down') this.#events.onUp(backend)
   }
 
-  #lost(backend: Backend, reason: string): void {
-    if (!this.#probes.has(backend)) this.#probe(backend, PROBE_FIRST_MS)
-    if (backend.down) return
-    backend.down = true
+  /** The client's hello may be to blame: anybody can send one that no server answers. So the router sends its own. */
+  #doubt(backend: Backend, wanted: Uint8Array): void {
+    if (backend.state !== 'up' || this.#known.get(backend.name) !== backend) return
+    backend.state = 'doubted'
+    this.#probe(backend, wanted, 0)
+  }
+
+  #lost(backend: Backend, wanted: Uint8Array, reason: string): void {
+    if (this.#known.get(backend.name) !== backend) return
+    if (!this.#probes.has(backend)) this.#probe(backend, wanted, PROBE_FIRST_MS)
+    if (backend.state === 'down') return
+    backend.state = 'down'
     this.#events.onDown(backend, reason)
   }
 
-  /** Asks a backend that is down, ever more seldom, whether it is back: a connection that is closed at once. */
-  #probe(backend: Backend, wait: number): void {
+  /** Asks a backend, ever more seldom, until it answers. */
+  #probe(backend: Backend, wanted: Uint8Array, wait: number): void {
     const timer = setTimeout(async () => {
-      const socket = await this.#ask(backend)
-      socket?.destroy()
+      const failure = await probe(backend.place, wanted, this.#middleboxKey, this.#timeout)
       if (this.#probes.get(backend) !== timer) return
-      if (socket) this.#found(backend)
-      else this.#probe(backend, Math.min(2 * wait, PROBE_LAST_MS))
+      if (failure === undefined) return this.#found(backend)
+      const next = Math.min(Math.max(2 * wait, PROBE_FIRST_MS), PROBE_LAST_MS)
+      this.#probe(backend, wanted, next)
+      this.#lost(backend, wanted, `${backend.name} gives no answer: ${failure}`)
     }, wait).unref()
     this.#probes.set(backend, timer)
-  }
-
-  #ask({ place }: Backend): Promise<net.Socket | undefined> {
-    const { signal } = new AbortController()
-    return connectPlain(place, { timeout: this.#connectTimeout, retry: 0, signal }).catch(() => undefined)
   }
 
   #stopProbing(backend: Backend): void {
@@ -136,8 +178,19 @@ export class Backends {
 }
 
 function byPreference(a: Backend, b: Backend): number {
-  return Number(a.down) - Number(b.down) || a.active - b.active || a.chosen - b.chosen
+  return STATES.indexOf(a.state) - STATES.indexOf(b.state) || a.active - b.active
 }
 
+/** In an order drawn by lot (Fisher and Yates). */
+function shuffled<T>(items: Iterable<T>): T[] {
+  const all = [...items]
+  for (let at = all.length - 1; at > 0; at--) {
+    const other = Math.floor(Math.random() * (at + 1))
+    ;[all[at], all[other]] = [all[other] as T, all[at] as T]
+  }
+  return all
+}
+
+const STATES = ['up', 'doubted', 'down']
 const PROBE_FIRST_MS = 250
 const PROBE_LAST_MS = 5000

@@ -11,13 +11,13 @@ import { relay } from './relay.js'
 
 export interface RouteOptions {
   client: net.Socket
-  /** All that has come from the client: the hello, and what is behind it. */
-  received: Buffer
   hello: Hello
   /** In ms; 0 is for ever. */
   lifetime: number
-  /** Undefined where there is no route, or no backend can be reached. */
+  /** A backend that has heard the hello and answers; undefined if there is no route, or none answers. */
   connect(signal: AbortSignal): Promise<{ backend: Backend; socket: net.Socket } | undefined>
+  /** The connection to the backend is over. */
+  left(backend: Backend, socket: net.Socket): void
   /** The answer then, and what the log calls it. */
   reject(): Uint8Array
   refusal: string
@@ -67,16 +67,15 @@ export class Route implements Live {
   }
 
   async #join(): Promise<{ backend: string | null; ended: string; detail: string | null }> {
-    const { client, received, connect, refusal } = this.#options
+    const { client, connect, left, refusal } = this.#options
     const found = await connect(this.#gone.signal)
     if (!found) {
       await this.#refuse()
       return { backend: null, ended: 'refused', detail: refusal }
     }
     const { socket, backend } = found
-    socket.on('error', () => {})
-    socket.write(received)
     const broken = await relay(client, socket)
+    left(backend, socket)
     const detail = broken ? `the ${broken} broke off` : null
     return { backend: backend.name, ended: broken ?? 'closed', detail }
   }

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import type { Hello, Router } from '../../engine/index.js'
-import { encodePublicKey } from '../../node/index.js'
+import { ChannelError, encodePublicKey } from '../../node/index.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
 import { Counter, type Limits, remoteText } from '../tunnel/listener.js'
@@ -38,6 +38,8 @@ export class Middlebox {
   #counter: Counter
   /** Connections that have not said whom they want, the oldest first. */
   #pending = new Map<net.Socket, NodeJS.Timeout>()
+  /** What is to be called when it is known what becomes of one of them. */
+  #awaited = new Map<net.Socket, () => void>()
   #throttle = new Throttle()
 
   constructor(service: Service, options: MiddleboxOptions) {
@@ -52,9 +54,8 @@ export class Middlebox {
       keepAliveInitialDelay: keepAlive,
     })
     this.server.on('connection', socket => this.#accept(socket))
-    service.onClosing(() => {
-      for (const socket of this.#pending.keys()) socket.destroy()
-    })
+    service.onClosing(() => this.#awaitPending())
+    service.onHealth(() => this.#counter.trouble, true)
   }
 
   /** @returns where it listens */
@@ -69,7 +70,7 @@ export class Middlebox {
     let received: Buffer = NOTHING
     const onData = (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-      const hello = this.#read(received)
+      const hello = this.#read(socket, received)
       if (hello === undefined) return
       socket.off('data', onData)
       // Nothing that it says will be answered; it stays until its time is over.
@@ -79,13 +80,18 @@ export class Middlebox {
       this.#route(socket, received, hello)
     }
     socket.on('data', onData)
+    // Who says no more has not said whom it wants, and never will.
+    socket.once('end', () => this.#pending.has(socket) && socket.destroy())
   }
 
   /** Undefined: more bytes are needed. */
-  #read(received: Buffer): Hello | 'ignored' | undefined {
+  #read(socket: net.Socket, received: Buffer): Hello | 'ignored' | undefined {
     try {
       return this.#options.router.open(received)
-    } catch {
+    } catch (error) {
+      const stranger = strangerOf(received, error)
+      this.#service.ignored(stranger)
+      this.#throttle.say(`ignored ${remoteText(socket)}: ${STRANGERS[stranger]}`)
       return 'ignored'
     }
   }
@@ -93,16 +99,17 @@ export class Middlebox {
   #route(socket: net.Socket, received: Buffer, hello: Hello): void {
     const { table, backends, router, lifetime, keepAlive } = this.#options
     const places = table().get(encodePublicKey(hello.wanted))
+    const request = { ...hello, received }
     const route = new Route({
       client: socket,
-      received,
       hello,
       lifetime,
       connect: async signal => {
-        const found = places && (await backends.connect(places, signal))
+        const found = places && (await backends.connect(places, request, signal))
         if (keepAlive > 0) found?.socket.setKeepAlive(true, keepAlive)
         return found
       },
+      left: (backend, link) => backends.ended(backend, request, link),
       reject: () => router.reject(received, hello, places ? REJECT_BACKEND_UNREACHABLE : REJECT_NO_ROUTE),
       refusal: places ? 'backend unreachable' : 'no route',
       onEnd: entry => this.#service.record(entry),
@@ -126,6 +133,14 @@ export class Middlebox {
     return true
   }
 
+  /** Clients that have just connected keep their time for a hello; then those that are joined are waited for like all others. */
+  #awaitPending(): void {
+    for (const socket of this.#pending.keys()) {
+      const done = new Promise<void>(resolve => this.#awaited.set(socket, resolve))
+      this.#service.hold({ end: () => socket.destroy(), done })
+    }
+  }
+
   /** An honest client says whom it wants at once: where too many are awaited, the oldest is the least likely to be one. */
   #makeRoom(): void {
     const { maxPending } = this.#options
@@ -147,7 +162,24 @@ export class Middlebox {
   #settle(socket: net.Socket): void {
     clearTimeout(this.#pending.get(socket))
     this.#pending.delete(socket)
+    this.#awaited.get(socket)?.()
+    this.#awaited.delete(socket)
   }
 }
 
+function strangerOf(received: Buffer, error: unknown): Stranger {
+  if (PROXY_STARTS.includes(received.toString('latin1', 0, 4))) return 'proxy-header'
+  return error instanceof ChannelError && error.code === 'PEER_NOT_ADDRESSED' ? 'not-addressed' : 'no-hello'
+}
+
+type Stranger = keyof typeof STRANGERS
+
 const NOTHING = Buffer.alloc(0)
+/** Why a connection is ignored, for the metrics; and for the log. */
+const STRANGERS = {
+  'not-addressed': 'its hello is not for this router’s key, or was changed on its way',
+  'no-hello': 'it does not begin with a hello',
+  'proxy-header': 'it begins with a header of the PROXY protocol, which the load balancer must not send to a router',
+}
+/** Of version 1 of the PROXY protocol, and of version 2. */
+const PROXY_STARTS = ['PROX', '\r\n\r\n']

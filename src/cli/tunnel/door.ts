@@ -109,6 +109,7 @@ export class Door {
     this.#secure.on('secureConnection', socket => this.#welcome(socket))
     this.#secure.on('handshakeError', (error, transport) => this.#refused(error, transport))
     service.onClosing(() => this.#awaitHandshakes())
+    service.onHealth(() => this.#counter.trouble, true)
     if (authorized !== undefined) this.#watch(authorized)
   }
 

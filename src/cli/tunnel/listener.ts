@@ -37,6 +37,14 @@ export class Counter {
     return undefined
   }
 
+  /** That there is room for nobody more; empty where there is. */
+  get trouble(): string {
+    const { connections } = this.#limits
+    return connections > 0 && this.#open >= connections
+      ? `${connections} connections are open, and no more are taken`
+      : ''
+  }
+
   #leave(address: string): void {
     this.#open -= 1
     const left = (this.#byAddress.get(address) ?? 1) - 1

@@ -7,6 +7,7 @@ export interface Metrics {
   registry: Registry
   opened(): void
   ended(entry: AccessEntry): void
+  ignored(why: string): void
 }
 
 /** @param open how many connections are open now @param lost how many lines the access log has lost */
@@ -39,6 +40,12 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
     labelNames: ['how'] as const,
     registers,
   })
+  const ignored = new Counter({
+    name: 'nopki_connections_ignored_total',
+    help: 'Connections that a router gives no answer, by what they began with.',
+    labelNames: ['why'] as const,
+    registers,
+  })
   const bytes = new Counter({
     name: 'nopki_bytes_total',
     help: 'Bytes of the application over channels that are closed.',
@@ -54,6 +61,7 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
   return {
     registry,
     opened: () => opened.inc(),
+    ignored: why => ignored.inc({ why }),
     ended(entry) {
       ended.inc({ how: entry.ended })
       bytes.inc({ direction: 'received' }, entry.received)

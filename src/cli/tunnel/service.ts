@@ -105,6 +105,11 @@ export class Service {
     this.#metrics?.ended(entry)
   }
 
+  /** A connection that gets no answer, as it did not begin as it should. @param why one of a few words */
+  ignored(why: string): void {
+    this.#metrics?.ignored(why)
+  }
+
   /** Serves until a signal has ended it, and all connections are over. */
   async run(): Promise<void> {
     const forget = heedSignals({ drain: () => this.#drain(), stop: () => this.#stop(), reload: () => this.#reload() })
