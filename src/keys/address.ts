@@ -3,7 +3,7 @@ import { decodePublicKey, encodePublicKey } from './text.js'
 
 /** Where a server is, and which key it has to prove. */
 export interface Address {
-  /** A name, an IPv4 or an IPv6 address (without brackets). */
+  /** A name, an IPv4 or an IPv6 address (without brackets; with a zone, as `fe80::1%eth0`). */
   host: string
   port: number
   serverKey: Uint8Array
@@ -13,14 +13,15 @@ export interface Address {
 }
 
 const SCHEME = 'nopki://'
+/** An IPv6 address, with its zone where it has one: the name of an interface, which is nearly any text. */
+export const IPV6 = '[0-9a-fA-F:.]+(?:%[^\\s/:%?#\\[\\]]+)?'
+const FORM = new RegExp(`^([^@/?#]*)@(\\[${IPV6}\\]|[^@/?#:[\\]]+):([0-9]{1,5})/?(?:\\?([^#]*))?$`)
 
 /** Reads `nopki://pk_…@host:port?middlebox=pk_…&version=1`. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
 export function parseAddress(text: string): Address {
   if (typeof text !== 'string' || !text.startsWith(SCHEME)) throw bad(`it does not start with ${SCHEME}`)
   // The text is not quoted in errors: someone may have pasted a secret key into it.
-  const match = /^([^@/?#]*)@(\[[0-9a-fA-F:.%]+\]|[^@/?#:[\]]+):([0-9]{1,5})\/?(?:\?([^#]*))?$/.exec(
-    text.slice(SCHEME.length),
-  )
+  const match = FORM.exec(text.slice(SCHEME.length))
   if (!match) throw bad('it is not of the form nopki://pk_…@host:port')
   const [, key = '', host = '', port = '', query = ''] = match
   const address: Address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port), serverKey: decodePublicKey(key) }

@@ -1,4 +1,4 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { abortError, connectTimedOut } from '../channel/failures.js'
 import { checkChannelOptions, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
@@ -9,6 +9,7 @@ import { drawKeyPair } from '../keys/pair.js'
 import { nodeCore } from './core.js'
 import { beginHandshake } from './handshake.js'
 import type { Carrier, ConnectOptions } from './options.js'
+import { openSocket } from './reach.js'
 import { SecureSocket } from './socket.js'
 
 /** Where to: net.connect’s own options (`host` and `port`, or `path`), or a byte stream that is there already. */
@@ -26,7 +27,7 @@ type SocketTarget =
  *   socket’s `remotePublicKey` before anything is sent
  * @param options what an address does not say
  * @throws ChannelError PEER_* or LINK_* where the handshake fails, USE_* for wrong options; an AbortError for `signal`; the system’s
- *   own error, such as ECONNREFUSED, where there is no connection
+ *   own error, such as ECONNREFUSED, where there is no connection (of a name with several addresses: an AggregateError, with a code too)
  */
 export async function connect(target: string | ConnectTarget, options: ConnectOptions = {}): Promise<SecureSocket> {
   const all = typeof target === 'string' ? { ...fromAddress(target), ...options } : { ...target, ...options }
@@ -37,7 +38,7 @@ export async function connect(target: string | ConnectTarget, options: ConnectOp
   let transport: Duplex
   try {
     all.signal?.throwIfAborted()
-    transport = 'stream' in all ? checkStream(all.stream) : await openSocket(all)
+    transport = 'stream' in all ? checkStream(all.stream) : await openTransport(all)
   } catch (error) {
     engine.close()
     throw all.signal?.aborted ? abortError(all.signal) : error
@@ -65,26 +66,9 @@ function checkStream(stream: unknown): Duplex {
 }
 
 /** A connected socket, or the error that the system gave. */
-function openSocket(options: ConnectOptions & SocketTarget): Promise<net.Socket> {
+function openTransport(options: ConnectOptions & SocketTarget): Promise<net.Socket> {
   const { keyPair, serverKey, middleboxKey, context, onKeys, keepAlive, signal, ...forNet } = options
   const timeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ noDelay: true, ...forNet, allowHalfOpen: true } as net.NetConnectOpts)
-    const timer = timeout > 0 ? setTimeout(() => end(connectTimedOut(timeout)), timeout) : undefined
-    const onAbort = () => end(abortError(signal))
-    const end = (error?: Error) => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
-      socket.off('error', end)
-      socket.off('connect', onConnect)
-      if (!error) return resolve(socket)
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    const onConnect = () => end()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    socket.once('error', end)
-    socket.once('connect', onConnect)
-  })
+  const target = { noDelay: true, ...forNet, allowHalfOpen: true } as net.NetConnectOpts
+  return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), signal })
 }

@@ -19,7 +19,8 @@ export const ABOUT: readonly Note[] = [
     heading: 'Keys and addresses',
     text: `Public keys are written pk_…, secret keys sk_…; secret keys are kept in files, and are never arguments. A server’s address
       with its key is nopki://pk_…@HOST:PORT, with ?middlebox=pk_… where a router is to find it, and &version=1 for a server that knows
-      no other. Where a command listens, or has a service, a place is HOST:PORT, PORT or unix:PATH.
+      no other. Where a command listens, or has a service, a place is HOST:PORT, PORT or unix:PATH. An IPv6 address
+      stands in brackets, with its zone if it has one: [fe80::1%eth0]:4433. If a name has several addresses, they are tried side by side.
 
       To listen at unix:PATH, a command replaces a socket that nobody listens at. Whatever else is at PATH stays, a symbolic link too, and
       the command fails. When it ends it removes its own socket, and no other that has come in its place.`,

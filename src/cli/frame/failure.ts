@@ -29,7 +29,8 @@ export class Failure extends Error {
       // Node's own advice, in further sentences, is for those who call parseArgs.
       return Failure.usage(message.replace(/\.\s.*$/s, ''), 'add --help to see what the command takes')
     }
-    return new Failure(message)
+    // Some of the system’s errors, such as an AggregateError, have no text of their own.
+    return new Failure(message || code || String(error))
   }
 
   /** Whatever was thrown over a part of a file, with where that is, such as `FILE:LINE`. */

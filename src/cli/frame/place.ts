@@ -1,6 +1,7 @@
 // Where to listen or to connect to: HOST:PORT, PORT, unix:PATH, or a socket from systemd.
 
 import { isIP } from 'node:net'
+import { IPV6 } from '../../keys/address.js'
 import { Failure } from './failure.js'
 import { socketFromSystemd } from './systemd.js'
 
@@ -40,7 +41,7 @@ function parsePlace(text: string, name: string, host: string | undefined): Place
     return { path }
   }
   if (/^\d+$/.test(text)) return { ...(host !== undefined && { host }), port: portOf(text, name) }
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^:[\]/@?#\s]*)):(\d+)$/.exec(text)
+  const match = FORM.exec(text)
   // It is not quoted: someone may have put a secret key in its place.
   if (!match) throw Failure.usage(`${name} is no address`, 'give HOST:PORT, PORT or unix:PATH')
   const [, ipv6, named, port = ''] = match
@@ -54,6 +55,11 @@ export function placeText(place: ListenPlace): string {
   if ('path' in place) return `unix:${place.path}`
   const { host = '', port } = place
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** An IPv4 client of a socket for both families is shown, and counted, by the address that it has. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }
 
 /** Whether what is said there stays on this machine. A name is taken for what it says: only localhost is. */
@@ -81,3 +87,5 @@ function portOf(text: string, name: string): number {
 
 /** What the system's address of a Unix socket has room for, in bytes. */
 export const LONGEST_UNIX_PATH = process.platform === 'darwin' ? 103 : 107
+
+const FORM = new RegExp(`^(?:\\[(${IPV6})\\]|([^:[\\]/@?#\\s]*)):(\\d+)$`)

@@ -53,7 +53,7 @@ export function parseAuthorizedKeys(text: string, path: string): AuthorizedKeys 
 export function refusalOf(keys: AuthorizedKeys, { key, address, target }: Visitor): string | undefined {
   const entry = keys.get(key)
   if (!entry) return 'this key is not authorized'
-  if (entry.expires !== undefined && Date.now() >= entry.expires) return 'this key has expired'
+  if (hasExpired(entry)) return 'this key has expired'
   if (entry.from && !(address !== undefined && contains(entry.from, address))) {
     return 'this key is not authorized from where it comes'
   }
@@ -62,11 +62,19 @@ export function refusalOf(keys: AuthorizedKeys, { key, address, target }: Visito
   return undefined
 }
 
-/** When the next of the keys expires, as of Date.now(). */
+export function hasExpired(entry: AuthorizedKey | undefined): boolean {
+  return entry?.expires !== undefined && Date.now() >= entry.expires
+}
+
+/** When the next of the keys expires, as of Date.now(); infinity if all have, which a clock that is set back undoes. */
 export function nextExpiry(keys: AuthorizedKeys): number | undefined {
   const now = Date.now()
-  const times = [...keys.values()].map(it => it.expires ?? 0).filter(time => time > now)
-  return times.length > 0 ? Math.min(...times) : undefined
+  let next: number | undefined
+  for (const { expires } of keys.values()) {
+    if (expires !== undefined)
+      next = Math.min(next ?? Number.POSITIVE_INFINITY, expires > now ? expires : Number.POSITIVE_INFINITY)
+  }
+  return next
 }
 
 type Bad = (reason: string, hint?: string) => Failure

@@ -109,7 +109,7 @@ function replaceFile(path: string, text: string): void {
 /** One process at a time. A lock that was left behind by a process that died is broken. */
 function withLock<T>(path: string, action: () => T): T {
   const lock = `${path}.lock`
-  const until = Date.now() + LOCK_WAIT_MS
+  const until = performance.now() + LOCK_WAIT_MS
   for (;;) {
     try {
       closeSync(openSync(lock, 'wx', 0o600))
@@ -118,7 +118,7 @@ function withLock<T>(path: string, action: () => T): T {
       const { code, message } = error as NodeJS.ErrnoException
       if (code !== 'EEXIST') throw new Failure(`${lock} cannot be created: ${message}`)
       if (ageOf(lock) > LOCK_STALE_MS) unlinkIfThere(lock)
-      else if (Date.now() > until) throw new Failure(`${lock} is there`, 'if no other nopki runs, remove it')
+      else if (performance.now() > until) throw new Failure(`${lock} is there`, 'if no other nopki runs, remove it')
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_RETRY_MS)
     }
   }
@@ -131,7 +131,8 @@ function withLock<T>(path: string, action: () => T): T {
 
 function ageOf(path: string): number {
   const status = statSync(path, { throwIfNoEntry: false })
-  return status ? Date.now() - status.mtimeMs : 0
+  // Where the clock was set back, it is of a time to come.
+  return status ? Math.abs(Date.now() - status.mtimeMs) : 0
 }
 
 function unlinkIfThere(path: string): void {

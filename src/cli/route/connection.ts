@@ -46,13 +46,13 @@ export class Route implements Live {
 
   async #run(): Promise<void> {
     const { client, hello, lifetime, onEnd } = this.#options
-    const started = Date.now()
+    const [time, started] = [new Date().toISOString(), performance.now()]
     const address = remoteText(client)
     const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }), lifetime) : undefined
     const { backend, ended, detail } = await this.#join()
     clearTimeout(timer)
     onEnd({
-      time: new Date(started).toISOString(),
+      time,
       peer: null,
       name: null,
       wanted: encodePublicKey(hello.wanted),
@@ -60,7 +60,7 @@ export class Route implements Live {
       address,
       received: client.bytesRead,
       sent: client.bytesWritten,
-      milliseconds: Date.now() - started,
+      milliseconds: Math.round(performance.now() - started),
       ended: this.#ending?.how ?? ended,
       detail: this.#ending?.detail ?? detail,
     })

@@ -1,6 +1,7 @@
 // Connecting to where plain bytes go, with patience: a service may be being restarted.
 
-import net from 'node:net'
+import type net from 'node:net'
+import { openSocket } from '../../node/reach.js'
 import { Failure } from '../frame/failure.js'
 import { type Place, placeText } from '../frame/place.js'
 
@@ -18,44 +19,28 @@ export const HIGH_WATER_MARK = 256 * 1024
 /** @throws Failure where it cannot be reached within the time */
 export function connectPlain(place: Place, patience: Patience): Promise<net.Socket> {
   return retrying(patience, () => attempt(place, patience)).catch(error => {
-    throw new Failure(`${placeText(place)} cannot be reached: ${(error as Error).message}`)
+    throw new Failure(`${placeText(place)} cannot be reached: ${Failure.of(error).message}`)
   })
 }
 
 /** Tries again, at growing intervals, while what fails is the system’s connecting and there is time left. */
 export async function retrying<T>({ retry, signal }: Patience, attempt: () => Promise<T>): Promise<T> {
-  const until = Date.now() + retry
+  const until = performance.now() + retry
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
     signal.throwIfAborted()
     try {
       return await attempt()
     } catch (error) {
-      if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '') || Date.now() + pause > until) throw error
+      if (!PASSING.has((error as NodeJS.ErrnoException).code ?? '') || performance.now() + pause > until) throw error
       await wait(pause, signal)
     }
   }
 }
 
 function attempt(place: Place, { timeout, signal }: Patience): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const options = { ...place, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK }
-    const socket = net.connect(options as net.NetConnectOpts)
-    const late = () => end(Object.assign(new Error(`nothing answered within ${timeout} ms`), { code: 'ETIMEDOUT' }))
-    const timer = timeout > 0 ? setTimeout(late, timeout) : undefined
-    const onAbort = () => end(signal.reason)
-    const end = (error?: Error) => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      socket.off('error', end)
-      if (!error) return resolve(socket)
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    signal.addEventListener('abort', onAbort)
-    socket.once('error', end)
-    socket.once('connect', () => end())
-  })
+  const timedOut = () => Object.assign(new Error(`nothing answered within ${timeout} ms`), { code: 'ETIMEDOUT' })
+  const options = { ...place, noDelay: true, allowHalfOpen: true, highWaterMark: HIGH_WATER_MARK }
+  return openSocket(options as net.NetConnectOpts, { timeout, timedOut, signal })
 }
 
 function wait(time: number, signal: AbortSignal): Promise<void> {

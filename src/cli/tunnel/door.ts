@@ -15,7 +15,7 @@ import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import type { ListenPlace } from '../frame/place.js'
 import { WatchedFile } from '../frame/watched.js'
-import { type AuthorizedKeys, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
+import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
 import { Counter, type Limits, remoteText } from './listener.js'
 import type { Live, Service } from './service.js'
 import { type Ending, reasonOf, tell } from './splice.js'
@@ -54,7 +54,6 @@ export interface Visit {
   key: string
   name: string | null
   address: string
-  started: number
 }
 
 /** What `authorize` finds out, and the channel carries. */
@@ -145,7 +144,7 @@ export class Door {
     const { key, name, ip } = socket.authorization as Credentials
     const address = remoteText(socket)
     if (this.#service.closed) return this.#turnAway(socket)
-    const live = this.#onVisit({ socket, key, name, address, started: Date.now() })
+    const live = this.#onVisit({ socket, key, name, address })
     this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
     live.done.finally(() => this.#inside.delete(live))
@@ -209,14 +208,17 @@ export class Door {
     this.#awaitExpiry()
   }
 
+  /** The wall clock may be set, or the machine sleep: it is looked at again and again. */
   #awaitExpiry(): void {
     clearTimeout(this.#expiry)
-    const next = this.#authorized && nextExpiry(this.#authorized.value)
+    const keys = this.#authorized?.value
+    const next = keys && nextExpiry(keys)
     if (next === undefined) return
-    // A timer counts no further than some days: then it looks again.
-    this.#expiry = setTimeout(() => this.#review(), Math.min(next - Date.now(), A_DAY)).unref()
+    const expired = () => Array.from(this.#inside.values()).some(({ key }) => hasExpired(keys?.get(key)))
+    const wait = Math.max(0, Math.min(next - Date.now(), CLOCK_MS))
+    this.#expiry = setTimeout(() => (expired() ? this.#review() : this.#awaitExpiry()), wait).unref()
   }
 }
 
 const ASK = 'ask the server’s operator to authorize the key'
-const A_DAY = 86_400_000
+const CLOCK_MS = 2000

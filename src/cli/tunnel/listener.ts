@@ -5,7 +5,7 @@ import type net from 'node:net'
 import { dirname } from 'node:path'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
-import { type ListenPlace, placeText } from '../frame/place.js'
+import { type ListenPlace, placeText, plainAddress } from '../frame/place.js'
 import { claimPath } from './unix-path.js'
 
 /** 0 is no limit. */
@@ -27,7 +27,7 @@ export class Counter {
   /** Takes a socket in until it closes; or says which limit it would exceed. */
   admit(socket: net.Socket): string | undefined {
     const { connections, perAddress } = this.#limits
-    const address = socket.remoteAddress ?? 'unix'
+    const address = plainAddress(socket.remoteAddress ?? 'unix')
     const here = this.#byAddress.get(address) ?? 0
     if (connections > 0 && this.#open >= connections) return `${connections} connections are open`
     if (perAddress > 0 && here >= perAddress) return `${perAddress} connections from ${address} are open`
@@ -91,7 +91,8 @@ function listeningText(server: net.Server): string {
 
 /** `address:port` of the other end, or `unix`. */
 export function remoteText({ remoteAddress, remotePort }: Pick<net.Socket, 'remoteAddress' | 'remotePort'>): string {
-  return remoteAddress === undefined ? 'unix' : placeText({ host: remoteAddress, port: remotePort ?? 0 })
+  if (remoteAddress === undefined) return 'unix'
+  return placeText({ host: plainAddress(remoteAddress), port: remotePort ?? 0 })
 }
 
 function listenOnce(server: net.Server, options: net.ListenOptions | { fd: number }): Promise<void> {

@@ -2,6 +2,7 @@
 // https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2.2
 
 import { isIPv4, isIPv6 } from 'node:net'
+import { plainAddress } from '../frame/place.js'
 
 /** What a client’s connection is known by. Without addresses, as through a Unix socket, the backend learns the key alone. */
 export interface ProxiedClient {
@@ -27,7 +28,7 @@ export function proxyHeader(client: ProxiedClient): Buffer {
 }
 
 function addressesOf({ remoteAddress, remotePort = 0, localAddress, localPort = 0 }: ProxiedClient) {
-  const [source, target] = [plainAddress(remoteAddress), plainAddress(localAddress)]
+  const [source, target] = [withoutZone(remoteAddress), withoutZone(localAddress)]
   const ports = Buffer.alloc(4)
   ports.writeUInt16BE(remotePort, 0)
   ports.writeUInt16BE(localPort, 2)
@@ -40,9 +41,9 @@ function addressesOf({ remoteAddress, remotePort = 0, localAddress, localPort = 
   return { family: UNSPECIFIED, addresses: Buffer.alloc(0) }
 }
 
-/** An IPv4 address that came through an IPv6 socket is one all the same; a zone stays here. */
-function plainAddress(address = ''): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+/** A zone stays here. */
+function withoutZone(address = ''): string {
+  return plainAddress(address).replace(/%.*$/, '')
 }
 
 function bytesOf4(address: string): Buffer {

@@ -13,7 +13,7 @@ export class StandardStreams implements Live {
   readonly done: Promise<unknown>
   #channel: SecureSocket
   #cutShort: Error | undefined
-  #started = Date.now()
+  #started = performance.now()
 
   constructor(channel: SecureSocket) {
     this.#channel = channel
@@ -73,7 +73,7 @@ export class StandardStreams implements Live {
     const { bytesRead, bytesWritten } = this.#channel
     const onScreen = process.stdout.isTTY && (process.stdin.isTTY || bytesRead > 0)
     if (onScreen || bytesRead + bytesWritten === 0) return ''
-    const rate = (bytesRead + bytesWritten) / ((Date.now() - this.#started) / 1000)
+    const rate = (bytesRead + bytesWritten) / ((performance.now() - this.#started) / 1000)
     return `${bytesText(bytesWritten)} sent, ${bytesText(bytesRead)} received, ${bytesText(rate)}/s`
   }
 }

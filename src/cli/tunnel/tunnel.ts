@@ -41,16 +41,16 @@ export class Tunnel implements Live {
 
   async #run(): Promise<void> {
     const { lifetime, facts, onEnd } = this.#options
-    const started = Date.now()
+    const [time, started] = [new Date().toISOString(), performance.now()]
     const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }, 1, LIFETIME_OVER), lifetime) : undefined
     const { how, detail = null } = await this.#join()
     clearTimeout(timer)
     onEnd({
-      time: new Date(started).toISOString(),
+      time,
       ...facts(),
       received: this.#splice?.received ?? 0,
       sent: this.#splice?.sent ?? 0,
-      milliseconds: Date.now() - started,
+      milliseconds: Math.round(performance.now() - started),
       ended: how,
       detail,
     })

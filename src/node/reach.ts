@@ -1,0 +1,112 @@
+// Opens sockets. A name’s addresses are tried side by side (RFC 8305): net.connect gives each of them up after 250 ms, and the last
+// one’s error is all that it tells.
+
+import dns, { type LookupAddress } from 'node:dns'
+import net from 'node:net'
+import { abortError } from '../channel/failures.js'
+
+export interface ReachTimes {
+  /** For looking the name up and connecting, in ms; 0 is no limit. */
+  timeout: number
+  /** What the promise rejects with then. */
+  timedOut(): Error
+  signal: AbortSignal | undefined
+}
+
+/**
+ * A connected socket.
+ * @throws the system’s own error; of several addresses that all fail, an AggregateError with the first one’s code
+ */
+export async function openSocket(options: net.NetConnectOpts, times: ReachTimes): Promise<net.Socket> {
+  const { timeout, timedOut, signal } = times
+  const over = new AbortController()
+  const timer = timeout > 0 ? setTimeout(() => over.abort(timedOut()), timeout) : undefined
+  const onAbort = () => over.abort(abortError(signal))
+  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal?.aborted) onAbort()
+  try {
+    return await firstToConnect(await targetsOf(options, over.signal), over.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+/** What net.connect is to be told, one a address; as it is where there is no name, or the caller has chosen how to connect. */
+async function targetsOf(options: net.NetConnectOpts, signal: AbortSignal): Promise<net.NetConnectOpts[]> {
+  if (!('port' in options)) return [options]
+  const { host = 'localhost', family = 0, localAddress, autoSelectFamily = net.getDefaultAutoSelectFamily() } = options
+  if (net.isIP(host) || localAddress || !autoSelectFamily || family !== 0) return [options]
+  const addresses = await lookUp(host, options, signal)
+  return byTurns(addresses).map(({ address, family: of }) => ({ ...options, host: address, family: of }))
+}
+
+function lookUp(host: string, options: net.TcpNetConnectOpts, signal: AbortSignal): Promise<LookupAddress[]> {
+  const { lookup = dns.lookup as net.LookupFunction, hints = 0 } = options
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    lookup(host, { hints, all: true }, (error, found, family = 0) => {
+      signal.removeEventListener('abort', onAbort)
+      if (error) return reject(error)
+      resolve(typeof found === 'string' ? [{ address: found, family }] : found)
+    })
+  })
+}
+
+/** IPv4 and IPv6 in turn, beginning with what the system prefers: one of the two may lead nowhere. */
+function byTurns(addresses: LookupAddress[]): LookupAddress[] {
+  const first = addresses.filter(({ family }) => family === addresses[0]?.family)
+  const others = addresses.filter(({ family }) => family !== addresses[0]?.family)
+  return Array.from({ length: Math.max(first.length, others.length) }, (_, at) => [first[at], others[at]])
+    .flat()
+    .filter(it => it !== undefined)
+}
+
+/** Begins with the next one after a short while, or when one has failed, and goes on with those that were begun. */
+function firstToConnect(targets: net.NetConnectOpts[], signal: AbortSignal): Promise<net.Socket> {
+  const attempts = new Set<net.Socket>()
+  const errors: Error[] = []
+  let begun = 0
+  let timer: NodeJS.Timeout | undefined
+  return new Promise<net.Socket>((resolve, reject) => {
+    const begin = () => {
+      clearTimeout(timer)
+      const socket = net.connect(targets[begun++] as net.NetConnectOpts)
+      attempts.add(socket)
+      const onConnect = () => {
+        socket.off('error', onError)
+        attempts.delete(socket)
+        begun = targets.length
+        resolve(socket)
+      }
+      const onError = (error: Error) => {
+        socket.off('connect', onConnect)
+        attempts.delete(socket)
+        errors.push(error)
+        if (begun < targets.length) begin()
+        else if (attempts.size === 0) reject(together(errors))
+      }
+      socket.once('connect', onConnect)
+      socket.once('error', onError)
+      if (begun < targets.length) timer = setTimeout(begin, NEXT_MS)
+    }
+    signal.throwIfAborted()
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    begin()
+  }).finally(() => {
+    clearTimeout(timer)
+    for (const socket of attempts) socket.on('error', () => {}).destroy()
+  })
+}
+
+function together(errors: Error[]): Error {
+  const [first = new Error('the name has no address')] = errors
+  if (errors.length < 2) return first
+  const message = [...new Set(errors.map(it => it.message))].join('; ')
+  return Object.assign(new AggregateError(errors, message), { code: (first as NodeJS.ErrnoException).code })
+}
+
+// As RFC 8305, section 5, and Node have it.
+const NEXT_MS = 250
