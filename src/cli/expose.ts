@@ -116,7 +116,8 @@ class Backend {
     return new Tunnel({
       near: socket,
       side: 'channel',
-      join: async signal => new Splice(socket, orDrop(await this.#reach(socket, signal), signal)),
+      join: async signal =>
+        new Splice(socket, orDrop(await this.#reach(socket, signal), signal), 'path' in this.#target),
       abandon: (alert, text) => tell(socket, alert, text),
       lifetime: this.#values['max-lifetime'],
       facts: () => ({ peer: key, name, address }),

@@ -8,7 +8,7 @@ import { HIGH_WATER_MARK, retrying } from './tunnel/backend.js'
 import { ADDRESS, type Dial, dialler, dialOptions } from './tunnel/dial.js'
 import { Counter, remoteText } from './tunnel/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
-import { reset } from './tunnel/plain.js'
+import { acceptsPipes, reset } from './tunnel/plain.js'
 import { Service } from './tunnel/service.js'
 import { Splice } from './tunnel/splice.js'
 import { Throttle } from './tunnel/throttle.js'
@@ -99,10 +99,10 @@ class Front {
       keepAliveInitialDelay: keepAlive,
       highWaterMark: HIGH_WATER_MARK,
     })
-    return server.on('connection', plain => this.#admit(plain))
+    return server.on('connection', plain => this.#admit(plain, acceptsPipes(server)))
   }
 
-  #admit(plain: net.Socket): void {
+  #admit(plain: net.Socket, pipe: boolean): void {
     const address = remoteText(plain)
     const limit = this.#counter.admit(plain)
     if (limit !== undefined) {
@@ -117,7 +117,7 @@ class Front {
     const join = async (signal: AbortSignal) => {
       const channel = orDrop(await this.#reach(signal), signal)
       peer = encodePublicKey(channel.remotePublicKey)
-      return new Splice(channel, plain)
+      return new Splice(channel, plain, pipe)
     }
     this.#service.track(
       new Tunnel({

@@ -11,6 +11,8 @@ import { relay } from './relay.js'
 
 export interface RouteOptions {
   client: net.Socket
+  /** Whether it came over a Unix socket. */
+  pipe: boolean
   hello: Hello
   /** In ms; 0 is for ever. */
   lifetime: number
@@ -67,14 +69,14 @@ export class Route implements Live {
   }
 
   async #join(): Promise<{ backend: string | null; ended: string; detail: string | null }> {
-    const { client, connect, left, refusal } = this.#options
+    const { client, pipe, connect, left, refusal } = this.#options
     const found = await connect(this.#gone.signal)
     if (!found) {
       await this.#refuse()
       return { backend: null, ended: 'refused', detail: refusal }
     }
     const { socket, backend } = found
-    const broken = await relay(client, socket)
+    const broken = await relay(client, socket, { client: pipe, backend: 'path' in backend.place })
     left(backend, socket)
     const detail = broken ? `the ${broken} broke off` : null
     return { backend: backend.name, ended: broken ?? 'closed', detail }

@@ -4,6 +4,7 @@ import { ChannelError, encodePublicKey } from '../../node/index.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
 import { Counter, type Limits, remoteText } from '../tunnel/listener.js'
+import { acceptsPipes } from '../tunnel/plain.js'
 import type { Service } from '../tunnel/service.js'
 import { Throttle } from '../tunnel/throttle.js'
 import type { Backends } from './backends.js'
@@ -102,6 +103,7 @@ export class Middlebox {
     const request = { ...hello, received }
     const route = new Route({
       client: socket,
+      pipe: acceptsPipes(this.server),
       hello,
       lifetime,
       connect: async signal => {

@@ -8,8 +8,13 @@ export type Broken = 'client' | 'backend' | undefined
  * Joins two connections whose bytes mean nothing here, until both are closed. A slow side holds the other back. A FIN from one becomes
  * a FIN to the other, and the opposite direction goes on; whatever else ends a side resets the other, so that what was cut short never
  * looks like an end.
+ * @param pipes which of the two are Unix sockets
  */
-export async function relay(client: Socket, backend: Socket): Promise<Broken> {
+export async function relay(
+  client: Socket,
+  backend: Socket,
+  pipes: { client: boolean; backend: boolean },
+): Promise<Broken> {
   let broken: Broken
   const closed = (socket: Socket, other: Socket, side: Broken) =>
     new Promise<void>(resolve => {
@@ -27,12 +32,12 @@ export async function relay(client: Socket, backend: Socket): Promise<Broken> {
       socket.on('error', fail)
       socket.once('close', onClose)
     })
-  const pass = (from: Socket, to: Socket) => {
+  const pass = (from: Socket, pipe: boolean, to: Socket) => {
     from.pipe(to, { end: false })
-    whenEnded(from, () => void (broken || to.end()))
+    whenEnded(from, pipe, () => void (broken || to.end()))
   }
-  pass(client, backend)
-  pass(backend, client)
+  pass(client, pipes.client, backend)
+  pass(backend, pipes.backend, client)
   await Promise.all([closed(client, backend, 'client'), closed(backend, client, 'backend')])
   return broken
 }

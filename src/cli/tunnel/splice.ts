@@ -22,12 +22,14 @@ export class Splice {
   sent = 0
   #channel: SecureSocket
   #plain: net.Socket
+  #pipe: boolean
   #ending: Ending | undefined
 
-  /** Both of them with allowHalfOpen. */
-  constructor(channel: SecureSocket, plain: net.Socket) {
+  /** @param pipe whether `plain` is a Unix socket. Both have allowHalfOpen */
+  constructor(channel: SecureSocket, plain: net.Socket, pipe: boolean) {
     this.#channel = channel
     this.#plain = plain
+    this.#pipe = pipe
     channel.on('error', error => this.#fail({ how: 'channel', detail: reasonOf(error) }))
     plain.on('error', error => this.#fail({ how: 'plain', detail: reasonOf(error) }, PLAIN_FAILED))
     this.#pumpOut()
@@ -49,7 +51,7 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    whenEnded(from, () => this.#passEnd(to))
+    whenEnded(from, this.#pipe, () => this.#passEnd(to))
   }
 
   /** Channel to plain: the records of one turn in one write. */
@@ -83,8 +85,9 @@ export class Splice {
   #fail(ending: Ending, alert?: { code: number; text: string }): void {
     if (this.#ending) return
     this.#ending = ending
-    if (alert) tell(this.#channel, alert.code, alert.text)
-    else this.#channel.destroy()
+    if (!alert) this.#channel.destroy()
+    else if (ending.how === 'plain' && this.#channel.writableEnded) awaitEnd(this.#channel)
+    else tell(this.#channel, alert.code, alert.text)
     resetBehind(this.#plain)
   }
 }
@@ -92,10 +95,20 @@ export class Splice {
 /** Ends a channel with an alert, behind what was written, where that is still possible; its peer has a short while to take it. */
 export function tell(channel: SecureSocket, code: number, text: string): void {
   if (channel.destroyed || channel.writableEnded) return void channel.destroy()
+  destroyLate(channel)
+  channel.alert(code, text).catch(() => {})
+}
+
+/** Behind an end nothing more can be said: but what was written before it still goes out, while what comes is thrown away. */
+function awaitEnd(channel: SecureSocket): void {
+  destroyLate(channel)
+  channel.resume()
+}
+
+function destroyLate(channel: SecureSocket): void {
   const timer = setTimeout(() => channel.destroy(), LAST_WORDS_MS)
   channel.once('close', () => clearTimeout(timer))
   channel.on('error', () => {})
-  channel.alert(code, text).catch(() => {})
 }
 
 /** A short reason, for logs. */
