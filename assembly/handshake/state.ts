@@ -14,8 +14,9 @@ import { Hello2 } from "../wire/hello"
  * │ expected key [32]: the pinned server key             (client)             │
  * │ addressed key [32]: what opens the hello's box       (client)             │
  * │ peer's session public key [32]                       (server)             │
- * │ addressed shared [32]: of that key and our session key                    │
- * │ session keys [64]: client to server ‖ server to client                    │
+ * │ addressed shared [32]: of that key and our session key; once both have    │
+ * │   proved their keys, in its place: session keys [64], client to server    │
+ * │   ‖ server to client                                                      │
  * │ offer: pointer to ML-KEM secret key [2400] ‖ hello [1292]                 │
  * │                                                      (client, version 2)  │
  * │ incoming message: head [4], pointer, size, got                            │
@@ -30,7 +31,7 @@ const EXPECTED: usize = RUNNING + RUNNING_BYTES
 const ADDRESSED: usize = EXPECTED + KEY_BYTES
 const PEER_SESSION: usize = ADDRESSED + KEY_BYTES
 const ADDRESSED_SHARED: usize = PEER_SESSION + KEY_BYTES
-const SESSION_KEYS: usize = ADDRESSED_SHARED + KEY_BYTES
+const SESSION_KEYS: usize = ADDRESSED_SHARED
 const OFFER: usize = SESSION_KEYS + 2 * KEY_BYTES
 const HEAD: usize = OFFER + 4
 const MESSAGE: usize = HEAD + VERSION_BYTES
