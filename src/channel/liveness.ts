@@ -9,15 +9,15 @@ import { Timer } from './timer.js'
 export interface LiveChannel {
   readonly engine: Engine
   /** Whether the carrier takes no bytes now. */
-  readonly blocked: boolean
+  readonly blocked?: boolean
   /** Whether this end does not read now: then it cannot tell what the peer sends. */
   readonly stopped: boolean
   /** What it has failed with, while what came before that waits to be read. */
-  readonly failure: unknown
+  readonly failure?: unknown
   /** Sends what was sealed. */
   flush(): void
   /** The peer was silent for too long; `told`: an alert that says so was sealed, and has to go out. */
-  giveUp(error: ChannelError, told: boolean): void
+  onSilent(error: ChannelError, told: boolean): void
   fail(error: unknown): void
 }
 
@@ -30,12 +30,11 @@ export class Liveness {
   #keepAlive: Timer
   #idle: Timer
   #silent = false
-  #stopped = false
 
   /** @param background whether a process may end although a channel is open: the carrier decides */
-  constructor(channel: LiveChannel, { keepAlive = 0, idleTimeout = 0 }: ChannelOptions, background: boolean) {
+  constructor(channel: LiveChannel, { keepAlive = 0, idleTimeout = 0 }: ChannelOptions, background = false) {
     this.#channel = channel
-    this.#keepAlive = new Timer(keepAlive, () => this.#act(() => this.#sendKeepAlive()), background)
+    this.#keepAlive = new Timer(keepAlive, () => this.#act(false), background)
     this.#idle = new Timer(idleTimeout, () => this.#onSilence(), background)
   }
 
@@ -52,7 +51,7 @@ export class Liveness {
 
   /** For good. */
   stop(): void {
-    this.#stopped = true
+    this.#silent = false
     this.#keepAlive.stop()
     this.#idle.stop()
   }
@@ -68,7 +67,7 @@ export class Liveness {
   /** It may be this process that was busy, and did not read: what has come by now is read before the peer is judged. */
   #onSilence(): void {
     this.#silent = true
-    setTimeout(() => this.#silent && this.#act(() => this.#giveUp()))
+    setTimeout(() => this.#silent && this.#act(true))
   }
 
   /** The peer has been silent for too long: it is told so, in case it still listens. */
@@ -80,14 +79,14 @@ export class Liveness {
     // If bytes do not go out, there is no way to tell it.
     const told = !engine.writeEnded && engine.sendWindow().length === 0
     if (told) engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')
-    this.#channel.giveUp(idleTimedOut(), told)
+    this.#channel.onSilent(idleTimedOut(), told)
   }
 
   /** An error in a timer would end the process. */
-  #act(act: () => void): void {
-    if (this.#stopped) return
+  #act(silent: boolean): void {
     try {
-      act()
+      if (silent) this.#giveUp()
+      else this.#sendKeepAlive()
     } catch (error) {
       this.#channel.fail(error)
     }

@@ -263,7 +263,7 @@ export class SecureSocket extends SocketFacts {
         return it.#failure
       },
       flush: () => link.flush(),
-      giveUp(error, told) {
+      onSilent(error, told) {
         it.#givesUp = told
         it.destroy(error)
       },

@@ -98,7 +98,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
   let over = false
   /** Says what is behind the last byte, as soon as there is none before it. */
   const settle = (controller: ReadableByteStreamController | ReadableStreamDefaultController) => {
-    if (over || inbox.hasBytes() || !inbox.ended) return
+    if (over || inbox.hasBytes || !inbox.ended) return
     over = true
     if (inbox.failure) return controller.error(inbox.failure.error)
     controller.close()
@@ -110,9 +110,13 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
       settle(controller)
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController) {
-      while (!inbox.hasBytes() && !inbox.ended) await inbox.arrived()
+      inbox.skipEnds()
+      while (!inbox.hasBytes && !inbox.ended) {
+        await inbox.arrived()
+        inbox.skipEnds()
+      }
       if (over) return
-      if (inbox.hasBytes()) {
+      if (inbox.hasBytes) {
         const request = 'byobRequest' in controller ? controller.byobRequest : null
         if (request?.view) request.respond(inbox.takeInto(bytesOf(request.view)))
         else controller.enqueue(inbox.takeBytes())
@@ -122,7 +126,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
     cancel(reason: unknown) {
       over = true
       // Who has read all of it gives nothing up.
-      if (inbox.hasBytes() || !inbox.ended || inbox.failure) connection.destroy(givenUp(reason))
+      if (inbox.hasBytes || !inbox.ended || inbox.failure) connection.giveUp(givenUp(reason))
     },
   }
   try {
@@ -147,11 +151,11 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
         connection.onFailure = error => signal?.aborted || controller.error(error)
         if (connection.failure) return controller.error(connection.failure.error)
         // `abort` is called no sooner than the write that waits is over: it may wait for ever.
-        signal?.addEventListener('abort', () => connection.destroy(givenUp(signal.reason)))
+        signal?.addEventListener('abort', () => connection.giveUp(givenUp(signal.reason)))
       },
       write: chunk => connection.outgoing.write(bytesOf(chunk)),
       close: () => connection.end(),
-      abort: reason => connection.destroy(givenUp(reason)),
+      abort: reason => connection.giveUp(givenUp(reason)),
     },
     { highWaterMark: WRITE_AHEAD_BYTES, size: chunk => chunk?.byteLength ?? 1 },
   )
@@ -172,7 +176,7 @@ async function* readMessages(
       else await inbox.arrived()
     }
   } catch (error) {
-    connection.destroy(error)
+    connection.giveUp(error)
     throw error
   } finally {
     await lock.cancel().catch(() => {})

@@ -12,7 +12,7 @@ import { type ByteStreams, CarrierFault, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
 
 /** One end of a channel over a pair of streams, from its first byte to its last. */
-export class Connection {
+export class Connection implements LiveChannel {
   readonly engine: Engine
   readonly inbox: Inbox
   readonly outgoing: Outgoing
@@ -20,6 +20,8 @@ export class Connection {
   onFailure: (error: unknown) => void = () => {}
   /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
   peer: Pick<Engine, 'remotePublicKey' | 'handshakeHash' | 'version'> | undefined
+  /** Waits until the application has read. */
+  stopped = false
   #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
@@ -28,11 +30,10 @@ export class Connection {
   #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #connected = withResolvers<void>()
   #closed = withResolvers<void>()
-  /** Waits until the application has read. */
   #taken = new Gate()
+  #receiving = true
   #peerDone = false
   #discards = false
-  #waitsToRead = false
   #carrierError: unknown
   #timers = new Set<Timer>()
   #liveness: Liveness | undefined
@@ -45,7 +46,7 @@ export class Connection {
     this.#link.onRoom = () => this.#sealCredit()
     this.#link.onSent = () => this.#liveness?.sent()
     this.#link.onWriteError = error => this.#onWriteError(error)
-    this.inbox = new Inbox((bytes, messageEnd) => this.#onTaken(costOf(bytes, messageEnd)))
+    this.inbox = new Inbox(cost => this.#onTaken(cost))
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
     // Who waits for one of them gets the error; nobody has to wait for all.
     for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
@@ -72,9 +73,9 @@ export class Connection {
     if (this.#phase !== 'handshake') return
     this.#phase = 'open'
     // What carries the channel keeps the process alive as well.
-    this.#liveness = new Liveness(this.#live(), this.#options, false)
+    this.#liveness = new Liveness(this, this.#options)
     this.#credit.widen()
-    this.#flush()
+    this.flush()
   }
 
   /** Ends this direction, and resolves when the carrier has taken the end. */
@@ -116,43 +117,52 @@ export class Connection {
     this.#fail(error, true)
   }
 
+  /** As `destroy`, for who reads or writes; one that has said its last words still lets them out. */
+  giveUp(error: unknown): void {
+    if (this.#phase !== 'leaving') this.destroy(error)
+  }
+
   /** Fails the channel: what came before is still there to be read. */
   fail(error: unknown): void {
     this.#fail(error, false)
   }
 
   async #run(): Promise<void> {
-    this.#flush()
-    try {
-      await this.#receive()
-    } catch (error) {
-      this.#fail(error, false)
-    }
+    this.flush()
+    await this.#receive()
+    this.#receiving = false
     if (this.#phase === 'leaving') await this.#seeOff()
   }
 
-  /** Reads until the peer's direction has ended, or the channel. */
+  /**
+   * Reads until the peer's direction has ended, or the channel. An error is dealt with at once, in the turn that finds it: nobody may
+   * see an alert's direction as one that has ended.
+   */
   async #receive(): Promise<void> {
     const { engine } = this
     let chunk: Uint8Array = new Uint8Array()
     let offset = 0
-    while (this.#isAlive) {
-      const event = engine.advance()
-      if (event !== 'idle') {
-        this.#onEvent(event)
-        await this.#roomToRead()
-        continue
+    try {
+      while (this.#isAlive) {
+        const event = engine.advance()
+        if (event !== 'idle') {
+          this.#onEvent(event)
+          await this.#roomToRead()
+          continue
+        }
+        // The handshake answers by itself.
+        if (!engine.connected) this.flush()
+        if (offset < chunk.length) {
+          offset += engine.receive(chunk, offset)
+          continue
+        }
+        if (engine.readEnded) return
+        this.flush()
+        chunk = await this.#read()
+        offset = 0
       }
-      // The handshake answers by itself.
-      if (!engine.connected) this.#flush()
-      if (offset < chunk.length) {
-        offset += engine.receive(chunk, offset)
-        continue
-      }
-      if (engine.readEnded) return
-      this.#flush()
-      chunk = await this.#read()
-      offset = 0
+    } catch (error) {
+      this.#fail(error, false)
     }
   }
 
@@ -174,10 +184,10 @@ export class Connection {
 
   /** With credit everything is taken at once, for more credit may come behind it; else the application is waited for. */
   async #roomToRead(): Promise<void> {
-    while (!this.#credit.spoken && this.inbox.size >= WAITING_BYTES && this.#isAlive) {
-      this.#waitsToRead = true
+    while (!this.#credit.spoken && this.inbox.cost >= WAITING_BYTES && this.#isAlive) {
+      this.stopped = true
       await this.#taken.wait()
-      this.#waitsToRead = false
+      this.stopped = false
       this.#liveness?.received()
     }
   }
@@ -211,7 +221,7 @@ export class Connection {
     const { remotePublicKey, handshakeHash, version } = this.engine
     this.peer = { remotePublicKey, handshakeHash, version }
     this.#credit.begin()
-    this.#flush()
+    this.flush()
     this.#connected.resolve()
   }
 
@@ -227,7 +237,7 @@ export class Connection {
     if (control.code === CONTROL_CREDIT) {
       this.#credit.received(control)
       this.outgoing.granted()
-      this.#flush()
+      this.flush()
       return
     }
     this.#doubt()
@@ -313,6 +323,7 @@ export class Connection {
       },
       () => this.#link.drop(undefined),
     )
+    if (!this.#receiving) this.#seeOff()
   }
 
   /** Throws away what still comes, until the peer is done or its time is over. */
@@ -343,7 +354,7 @@ export class Connection {
   #onTaken(bytes: number): void {
     this.#credit.taken(bytes)
     this.#taken.open()
-    if (this.#isAlive) this.#flush()
+    if (this.#isAlive) this.flush()
   }
 
   /** Where there is no room, it is sealed later; where the engine has failed, who reads it finds out. */
@@ -354,7 +365,7 @@ export class Connection {
   }
 
   /** Sends what there is in the background: the carrier's failure has a listener of its own. */
-  #flush(): void {
+  flush(): void {
     this.#link.flush().catch(() => {})
   }
 
@@ -366,19 +377,9 @@ export class Connection {
     else this.#timer(LAST_WORDS_MS, fail)
   }
 
-  #live(): LiveChannel {
-    const it = this
-    return {
-      engine: it.engine,
-      blocked: false,
-      failure: undefined,
-      get stopped() {
-        return it.#waitsToRead
-      },
-      flush: () => it.#flush(),
-      giveUp: (error, told) => (told ? it.#leave({ error }, false) : it.fail(error)),
-      fail: error => it.fail(error),
-    }
+  onSilent(error: ChannelError, told: boolean): void {
+    if (told) this.#leave({ error }, false)
+    else this.fail(error)
   }
 
   #timer(time: number, run: () => void): Timer {

@@ -1,29 +1,27 @@
-import { discard } from '../core/discard.js'
+import { costOf } from '../channel/credit.js'
 import { ChannelError } from '../errors.js'
+import { Chunks } from './chunks.js'
 import { Gate } from './gate.js'
 
-interface Entry {
-  data: Uint8Array<ArrayBuffer>
-  endOfMessage: boolean
-}
+type Bytes = Uint8Array<ArrayBuffer>
 
-/** Opened bytes that wait to be read, with the messages' ends, and what is behind them: an end or an error. */
+/** Opened bytes that wait to be read, with the messages’ ends, and what is behind them: an end or an error. */
 export class Inbox {
-  /** Bytes that wait. */
-  size = 0
   /** Called when an end or an error has come; what waits may lie before it. */
   onEnd: () => void = () => {}
-  #entries: Entry[] = []
-  /** So many bytes of the first entry were read. */
-  #at = 0
+  #waiting = new Chunks()
+  /** Where messages end, counted in bytes from the start of the direction; those before `#nextEnd` are gone. */
+  #ends: number[] = []
+  #nextEnd = 0
+  #arrivedBytes = 0
   #end: 'open' | 'ended' | { error: unknown } = 'open'
   #arrived = new Gate()
-  #onTaken: (bytes: number, endOfMessage: boolean) => void
-  #partial: Uint8Array[] = []
-  #partialSize = 0
+  #onTaken: (cost: number) => void
+  /** The start of a message that has not come whole. */
+  #partial = new Chunks()
 
-  /** `onTaken` is told what the application has read, as it does. */
-  constructor(onTaken: (bytes: number, endOfMessage: boolean) => void) {
+  /** `onTaken` is told what the application has read, as it does: in bytes, and what ends of messages count for. */
+  constructor(onTaken: (cost: number) => void) {
     this.#onTaken = onTaken
   }
 
@@ -40,120 +38,110 @@ export class Inbox {
     return typeof this.#end === 'object' ? this.#end : undefined
   }
 
-  push(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
-    if (data.length === 0 && !endOfMessage) return
-    const last = this.#entries.at(-1)
-    this.size += data.length
-    // Small ones share a buffer, so that what they take is what they count for.
-    if (last && !last.endOfMessage && this.#entries.length > 1 && last.data.length + data.length <= SHARED_BYTES) {
-      const both = new Uint8Array(last.data.length + data.length)
-      both.set(last.data)
-      both.set(data, last.data.length)
-      last.data = both
-      last.endOfMessage = endOfMessage
-    } else {
-      this.#entries.push({ data, endOfMessage })
-    }
-    this.#arrived.open()
+  /** What waits, in bytes, and what ends of messages count for. */
+  get cost(): number {
+    return this.#waiting.size + (this.#ends.length - this.#nextEnd) * costOf(0, true)
+  }
+
+  /** Whether bytes of the stream wait. */
+  get hasBytes(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  push(data: Bytes, endOfMessage: boolean): void {
+    this.#waiting.append(data)
+    this.#arrivedBytes += data.length
+    if (endOfMessage) this.#ends.push(this.#arrivedBytes)
+    if (data.length > 0 || endOfMessage) this.#arrived.open()
   }
 
   end(): void {
-    if (this.ended) return
-    this.#end = 'ended'
-    this.onEnd()
-    this.#arrived.open()
+    if (!this.ended) this.#finish('ended')
   }
 
-  /** What came before the error is read first, unless it is to be thrown away. */
+  /** What came before the error is read first. If that is to be thrown away, and there is some, the error takes an end's place. */
   fail(error: unknown, discard = false): void {
-    if (discard) this.clear()
-    if (this.ended) return
-    this.#end = { error }
-    this.onEnd()
-    this.#arrived.open()
-  }
-
-  clear(): void {
-    while (this.#entries.length > 0) this.#take()
-  }
-
-  /** Whether bytes of the stream wait; a message's end is skipped by who reads the stream. */
-  hasBytes(): boolean {
-    while (this.#entries[0]?.data.length === 0) this.#take()
-    return this.#entries.length > 0
+    const lost = discard && this.#clear()
+    if (!this.ended || (lost && !this.failure)) this.#finish({ error })
   }
 
   /** The next bytes, once `hasBytes`. */
-  takeBytes(): Uint8Array<ArrayBuffer> {
-    return this.#take().data
+  takeBytes(): Bytes {
+    const data = this.#waiting.shift()
+    this.#onTaken(data.length)
+    return data
   }
 
   /** Fills a view as far as there are bytes, and returns how many. */
   takeInto(view: Uint8Array): number {
-    let filled = 0
-    while (filled < view.length && this.hasBytes()) {
-      const { data } = this.#entries[0] as Entry
-      const part = data.subarray(this.#at, this.#at + view.length - filled)
-      view.set(part, filled)
-      filled += part.length
-      if (this.#at + part.length === data.length) {
-        this.#take()
-        discard(data)
-      } else {
-        this.#at += part.length
-        this.#left(part.length, false)
-      }
-    }
+    const filled = this.#waiting.fill(view)
+    this.#onTaken(filled)
     return filled
+  }
+
+  /** Who reads the stream takes the ends of messages that are next, and sees nothing of them. */
+  skipEnds(): void {
+    const position = this.#arrivedBytes - this.#waiting.size
+    let cost = 0
+    while ((this.#ends[this.#nextEnd] ?? Number.POSITIVE_INFINITY) <= position) {
+      this.#dropEnd()
+      cost += costOf(0, true)
+    }
+    if (cost > 0) this.#onTaken(cost)
   }
 
   /** The next message, if it has come whole. @throws ChannelError PEER_TOO_LONG where it is longer than `limit` */
   takeMessage(limit: number): Uint8Array | undefined {
-    while (this.#entries.length > 0) {
-      const { data, endOfMessage } = this.#take()
-      this.#partial.push(data)
-      this.#partialSize += data.length
-      if (this.#partialSize > limit) {
-        throw new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
-          next: 'raise the limit of `messages(limit)`',
-        })
-      }
-      if (endOfMessage) return this.#joinPartial()
-    }
-    if (this.#end === 'ended' && this.#partialSize > 0) {
-      throw new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
-        next: 'messages are sent by `send()`, not by `writable`',
+    const end = this.#ends[this.#nextEnd]
+    const left = this.#waiting.size - (end === undefined ? 0 : this.#arrivedBytes - end)
+    if (this.#partial.size + left > limit) {
+      throw new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
+        next: 'raise the limit of `messages(limit)`',
       })
     }
-    return undefined
-  }
-
-  #joinPartial(): Uint8Array {
-    const parts = this.#partial.splice(0)
-    const size = this.#partialSize
-    this.#partialSize = 0
-    if (parts.length === 1) return parts[0] as Uint8Array
-    const whole = new Uint8Array(size)
-    let at = 0
-    for (const part of parts) {
-      whole.set(part, at)
-      at += part.length
+    if (end === undefined) {
+      // What the peer may send is granted by what was taken.
+      while (this.hasBytes) this.#partial.append(this.takeBytes())
+      if (this.#end === 'ended' && this.#partial.size > 0) throw endedWithin()
+      return undefined
     }
-    return whole
+    this.#dropEnd()
+    const rest = this.#waiting.take(left)
+    this.#onTaken(costOf(left, true))
+    if (this.#partial.size === 0) return rest
+    this.#partial.append(rest)
+    return this.#partial.take(this.#partial.size)
   }
 
-  #take(): Entry {
-    const { data, endOfMessage } = this.#entries.shift() as Entry
-    const left = { data: data.subarray(this.#at), endOfMessage }
-    this.#at = 0
-    this.#left(left.data.length, endOfMessage)
-    return left
+  #dropEnd(): void {
+    this.#nextEnd++
+    // To take each out of a long list would move all that are behind it.
+    if (this.#nextEnd < 1024 && this.#nextEnd < this.#ends.length) return
+    this.#ends.splice(0, this.#nextEnd)
+    this.#nextEnd = 0
   }
 
-  #left(bytes: number, endOfMessage: boolean): void {
-    this.size -= bytes
-    this.#onTaken(bytes, endOfMessage)
+  /** Throws away what waits, and says whether there was any. */
+  #clear(): boolean {
+    const { cost } = this
+    const partial = this.#partial.size
+    this.#waiting = new Chunks()
+    this.#partial = new Chunks()
+    this.#ends = []
+    this.#nextEnd = 0
+    if (cost > 0) this.#onTaken(cost)
+    return cost + partial > 0
+  }
+
+  #finish(end: 'ended' | { error: unknown }): void {
+    this.#end = end
+    this.onEnd()
+    this.#arrived.open()
   }
 }
 
-const SHARED_BYTES = 4096
+function endedWithin(): ChannelError {
+  return new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
+    next: 'messages are sent by `send()`, not by `writable`',
+  })
+}
