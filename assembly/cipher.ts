@@ -18,7 +18,7 @@ import { Plaintext, Record } from "./wire/record"
  * │ key [32]   │ nonce [12]: 4 zeros ‖ n u64   │ reserved [8] │ tag u8 │ version u8 │ host from u16 │ label [16] │
  * └────────────┴───────────────────────────────┴──────────────┴────────┴────────────┴───────────────┴────────────┘
  *   the first three are version 1's crypto_secretstream_xchacha20poly1305_state
- *   host from: version 2, records of at least so many bytes are the host's to seal and open; 0 for none
+ *   host from: version 2, records of at least so many bytes are sealed and opened by the host's cipher; 0 for none
  */
 const KEY: usize = 0
 const NONCE: usize = KEY + KEY_BYTES
@@ -42,8 +42,8 @@ export class Cipher {
   get hostFrom(): u32 { return load<u16>(changetype<usize>(this), HOST_FROM) }
   set hostFrom(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, HOST_FROM) }
 
-  /** Whether the host opens a record of so many bytes. */
-  opensOutside(length: u32): bool {
+  /** Whether the host's cipher is asked for a record of so many bytes. */
+  asksHost(length: u32): bool {
     return this.hostFrom != 0 && length >= this.hostFrom
   }
 }
@@ -78,22 +78,12 @@ export function sealRecord(cipher: Cipher, record: Record, flags: u32): void {
     )
     return
   }
-  crypto_aead_chacha20poly1305_ietf_encrypt(
-    record.sealed, 0, changetype<usize>(plaintext), length, 0, changetype<usize>(record), RECORD_SEALED, 0,
-    0, cipher.nonce, cipher.key
-  )
+  sealBytes(cipher, record, length)
   cipher.counter += 1
   if (flags & FLAG_REKEY) turnKeyOver(cipher)
 }
 
-/** Has the host seal a record of version 2 whose data it has: what goes ahead of the data is at `record`. */
-export function sealOutside(cipher: Cipher, record: Record, flags: u32): void {
-  hostSeal(changetype<usize>(record), cipher.nonce, cipher.key)
-  cipher.counter += 1
-  if (flags & FLAG_REKEY) turnKeyOver(cipher)
-}
-
-/** Opens a whole record in place and returns its flags, or a status. Of one that the host opens, only size and type are in place. */
+/** Opens a whole record in place and returns its flags, or a status. */
 export function openRecord(cipher: Cipher, record: Record): i32 {
   const version = cipher.version
   const plaintext = plaintextOf(record, version)
@@ -107,17 +97,34 @@ export function openRecord(cipher: Cipher, record: Record): i32 {
     return cipher.tag > <u32>TAG_FINAL ? STATUS_RECORD_TYPE : flagsOf(cipher.tag)
   }
   if (cipher.counter >= COUNTER_END) return STATUS_RECORD_COUNT
-  const opened = cipher.opensOutside(record.length)
-    ? hostOpen(changetype<usize>(record), cipher.nonce, cipher.key)
-    : crypto_aead_chacha20poly1305_ietf_decrypt(
-      changetype<usize>(plaintext), 0, 0, record.sealed, sealed, 0, changetype<usize>(record), RECORD_SEALED, 0,
-      cipher.nonce, cipher.key
-    )
-  if (opened != 0) return STATUS_RECORD_SEAL
+  if (!openBytes(cipher, record, sealed)) return STATUS_RECORD_SEAL
   cipher.counter += 1
   const flags = plaintext.type & ~TYPE_MASK
   if (flags & FLAG_REKEY) turnKeyOver(cipher)
   return flags
+}
+
+/** Version 2: seals `length` bytes of plaintext in place; the record's length field is the additional data. */
+function sealBytes(cipher: Cipher, record: Record, length: u32): void {
+  const bytes = record.sealed
+  const field = changetype<usize>(record)
+  if (cipher.asksHost(record.length) && hostSeal(bytes, length, field, RECORD_SEALED, cipher.nonce, cipher.key) == 0) return
+  crypto_aead_chacha20poly1305_ietf_encrypt(
+    bytes, 0, bytes, length, 0, field, RECORD_SEALED, 0, 0, cipher.nonce, cipher.key
+  )
+}
+
+/** Version 2: opens `sealed` bytes, the tag included, in place. False: the tag does not match. */
+function openBytes(cipher: Cipher, record: Record, sealed: u32): bool {
+  const bytes = record.sealed
+  const field = changetype<usize>(record)
+  if (cipher.asksHost(record.length)) {
+    const answer = hostOpen(bytes, sealed - MAC_BYTES, field, RECORD_SEALED, cipher.nonce, cipher.key)
+    if (answer >= 0) return answer == 0
+  }
+  return crypto_aead_chacha20poly1305_ietf_decrypt(
+    bytes, 0, 0, bytes, sealed, 0, field, RECORD_SEALED, 0, cipher.nonce, cipher.key
+  ) == 0
 }
 
 /** key = crypto_generichash(32, "nopki rekey", key = key), n = 0. */

@@ -14,7 +14,7 @@ import { consume as consumeData, dataPointer as dataWindow, read as readStream, 
 import { newOpener } from "./opener"
 import { crypto_generichash, crypto_scalarmult_base } from "./sodium"
 import {
-  roomWhenEmpty as roomOf, seal as sealRecord, sealFromHost as sealHeld, sendLength as sendable, sendPointer as sendWindow, sent as acknowledge, writerRoom,
+  roomWhenEmpty as roomOf, seal as sealRecord, sendLength as sendable, sendPointer as sendWindow, sent as acknowledge, writerRoom,
   writerWindow
 } from "./writer"
 import { Record } from "./wire/record"
@@ -167,7 +167,7 @@ export function bytesHeld(channel: usize): u32 {
   return reader.end - reader.start
 }
 
-/** Where the opened bytes are; 0 where the host has them. */
+/** Where the opened bytes are. */
 export function dataPointer(channel: usize): usize {
   return dataWindow(changetype<Channel>(channel).reader)
 }
@@ -204,13 +204,6 @@ export function seal(channel: usize, length: u32, type: u32): i32 {
   return total == STATUS_NO_MEMORY ? fail(it, total) : total
 }
 
-/** As `seal`, in version 2, for `length` bytes that the host has (assembly/host.ts). Nothing may wait to be sent. */
-export function sealFromHost(channel: usize, length: u32, type: u32): i32 {
-  const it = changetype<Channel>(channel)
-  if (it.status < 0) return it.status
-  return it.phase == PHASE_OPEN && it.version == 2 ? sealHeld(it.writer, length, type) : STATUS_PHASE
-}
-
 /** How many bytes a record can carry at most, when nothing waits to be sent. */
 export function roomWhenEmpty(channel: usize): u32 {
   return roomOf(changetype<Channel>(channel).writer)
@@ -240,12 +233,13 @@ export function sent(channel: usize, length: u32): i32 {
 
 /**
  * Records are at most `limit` bytes, padded to a multiple of `block` (0: not padded), and turn their key over after `rekeyAfter` bytes;
- * 0 leaves a default. Version 2: the host opens those of at least `hostFrom` bytes; 0 for none.
+ * 0 leaves a default. Version 2: the host's cipher is asked for records of at least `hostFrom` bytes; 0 for none.
  */
 export function shapeRecords(channel: usize, limit: u32, block: u32, rekeyAfter: u32, hostFrom: u32): void {
   const it = changetype<Channel>(channel)
   const writer = it.writer
   it.reader.cipher.hostFrom = hostFrom
+  writer.cipher.hostFrom = hostFrom
   if (limit) writer.limit = limit
   if (rekeyAfter) writer.rekeyAfter = rekeyAfter
   writer.block = block

@@ -13,7 +13,6 @@ import {
   TYPE_MASK
 } from "../src/wire/stream"
 import { CIPHER_BYTES, Cipher, openRecord, overheadOf, plaintextOf, startSecretstream } from "./cipher"
-import { hostReveal } from "./host"
 import { Arena, allZero, giveBuffer, takeBuffer } from "./memory"
 import { Plaintext, Record } from "./wire/record"
 
@@ -28,7 +27,6 @@ import { Plaintext, Record } from "./wire/record"
  * │ pending u8: the event that waits behind that data                                        │
  * │ ended u8: the final record or an alert was opened                                        │
  * │ header u8: version 1, the stream header has come                                         │
- * │ outside u8: the host has the opened bytes                                                │
  * └──────────────────────────────────────────────────────────────────────────────────────────┘
  */
 const BUFFER: usize = CIPHER_BYTES
@@ -43,8 +41,7 @@ const FAILURE: usize = PAYLOAD_LENGTH + 4
 const PENDING: usize = FAILURE + 4
 const ENDED: usize = PENDING + 1
 const HEADER: usize = ENDED + 1
-const OUTSIDE: usize = HEADER + 1
-export const READER_BYTES: usize = OUTSIDE + 1
+export const READER_BYTES: usize = HEADER + 1
 
 @unmanaged
 export class Reader {
@@ -73,8 +70,6 @@ export class Reader {
   set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, ENDED) }
   get header(): bool { return load<bool>(changetype<usize>(this), HEADER) }
   set header(come: bool) { store<bool>(changetype<usize>(this), come, HEADER) }
-  get outside(): bool { return load<bool>(changetype<usize>(this), OUTSIDE) }
-  set outside(yes: bool) { store<bool>(changetype<usize>(this), yes, OUTSIDE) }
 }
 
 /** How many received bytes can be taken now; 0 where opened data has to be consumed first. */
@@ -127,9 +122,9 @@ export function read(arena: Arena, reader: Reader): i32 {
   return EVENT_NONE
 }
 
-/** The data window; 0 where the host has it. */
+/** The data window. */
 export function dataPointer(reader: Reader): usize {
-  return reader.outside ? 0 : reader.buffer + reader.data
+  return reader.buffer + reader.data
 }
 
 /** `length` bytes of the data window were read. */
@@ -137,7 +132,6 @@ export function consume(arena: Arena, reader: Reader, length: u32): i32 {
   if (length > reader.length) return STATUS_TOO_LONG
   reader.data += length
   reader.length -= length
-  if (!reader.length) reader.outside = false
   if (!reader.length && !reader.pending) releaseIdle(arena, reader)
   return 0
 }
@@ -149,7 +143,6 @@ export function releaseReader(arena: Arena, reader: Reader): void {
   reader.end = 0
   reader.used = 0
   reader.length = 0
-  reader.outside = false
 }
 
 /** A status above every event: the next record has not come whole. */
@@ -177,10 +170,6 @@ function readRecord(reader: Reader): i32 {
   if (length < <u32>RECORD_MIN) return STATUS_RECORD_SHORT
   if (length > longest) return STATUS_RECORD_LONG
   if (available < length) return INCOMPLETE
-  // What the host opens is a window by itself.
-  const outside = version != 1 && reader.cipher.opensOutside(length)
-  if (reader.length && (outside || reader.outside)) return INCOMPLETE
-
   const flags = openRecord(reader.cipher, record)
   if (flags < 0) return flags
   reader.start += length
@@ -189,9 +178,6 @@ function readRecord(reader: Reader): i32 {
   const size = plaintext.size
   if (version == 1 && size == 0) return readEmpty(reader, plaintext, capacity, flags)
   if (size < <u32>PLAINTEXT_DATA || size > capacity) return STATUS_RECORD_SIZE
-  // The host keeps data alone, and nothing that has to be looked at.
-  reader.outside = outside && size == capacity && (plaintext.type & TYPE_MASK) == TYPE_DATA
-  if (outside && !reader.outside) hostReveal(changetype<usize>(plaintext), capacity)
   if (!allZero(changetype<usize>(plaintext) + size, capacity - size)) return STATUS_RECORD_PADDING
   // Version 1's flags are its tags: none in the type byte, and the end is an empty record.
   const forbidden: u32 = version == 1 ? (plaintext.type & ~TYPE_MASK) | (flags & FLAG_FINAL) : flags & FLAG_RESERVED
@@ -232,9 +218,7 @@ function accept(reader: Reader, plaintext: Plaintext, length: u32, flags: u32): 
 /** Records opened in one call become one window: only their framing between them is closed up. */
 function joinData(reader: Reader, from: usize, length: u32): void {
   if (!length) return
-  if (reader.outside) {
-    reader.data = 0
-  } else if (!reader.length) {
+  if (!reader.length) {
     reader.data = <u32>(from - reader.buffer)
   } else {
     memory.copy(dataPointer(reader) + reader.length, from, length)

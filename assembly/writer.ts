@@ -7,7 +7,7 @@ import {
   FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, RECORD_LIMIT_1, RECORD_LIMIT_2, RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN,
   REKEY_BYTES, REKEY_RECORDS, TYPE_ALERT, TYPE_DATA, TYPE_MASK
 } from "../src/wire/stream"
-import { CIPHER_BYTES, Cipher, leadOf, overheadOf, plaintextOf, sealOutside, sealRecord, startSecretstream } from "./cipher"
+import { CIPHER_BYTES, Cipher, leadOf, overheadOf, plaintextOf, sealRecord, startSecretstream } from "./cipher"
 import { random } from "./host"
 import { Arena, giveBuffer, takeBuffer } from "./memory"
 import { Record } from "./wire/record"
@@ -23,7 +23,6 @@ import { Record } from "./wire/record"
  * │ dirty u32: how far into the buffer the host may have written what was not sealed since   │
  * │ limit u32: longest record; block u32: records are padded to a multiple, 0 for none       │
  * │ rekey after u32, sealed u32, records u32: bytes and records under the present key        │
- * │ lead [8]: length, size and type of a record whose data the host has                      │
  * └──────────────────────────────────────────────────────────────────────────────────────────┘
  */
 const BUFFER: usize = CIPHER_BYTES
@@ -38,8 +37,7 @@ const BLOCK: usize = LIMIT + 4
 const REKEY_AFTER: usize = BLOCK + 4
 const SEALED: usize = REKEY_AFTER + 4
 const RECORDS: usize = SEALED + 4
-const LEAD: usize = RECORDS + 4
-export const WRITER_BYTES: usize = LEAD + 8
+export const WRITER_BYTES: usize = RECORDS + 4
 
 @unmanaged
 export class Writer {
@@ -68,8 +66,6 @@ export class Writer {
   set sealed(bytes: u32) { store<u32>(changetype<usize>(this), bytes, SEALED) }
   get records(): u32 { return load<u32>(changetype<usize>(this), RECORDS) }
   set records(count: u32) { store<u32>(changetype<usize>(this), count, RECORDS) }
-
-  get lead(): Record { return changetype<Record>(changetype<usize>(this) + LEAD) }
 
   /** The longest record that fits behind `end`, padding included, and is a multiple of the block. */
   longest(end: u32): u32 {
@@ -158,21 +154,6 @@ export function seal(arena: Arena, writer: Writer, length: u32, type: u32): i32 
   if (version == 1 && !(flags & FLAG_REKEY) && !writer.ended && writer.rekeyDue) {
     seal(arena, writer, 0, TYPE_DATA | FLAG_REKEY)
   }
-  return total
-}
-
-/** As `seal`, in version 2, for `length` bytes that the host has: the record does not come into linear memory. */
-export function sealFromHost(writer: Writer, length: u32, type: u32): i32 {
-  if (writer.ended) return STATUS_ENDED
-  const total = padded(PLAINTEXT_DATA + length + overheadOf(2), writer.block)
-  if (length > <u32>BUFFER_BYTES || total > writer.longest(0)) return STATUS_TOO_LONG
-  const flags = countRecord(writer, total, type)
-  const record = writer.lead
-  const plaintext = plaintextOf(record, 2)
-  record.length = total
-  plaintext.size = PLAINTEXT_DATA + length
-  plaintext.type = (type & TYPE_MASK) | flags
-  sealOutside(writer.cipher, record, flags)
   return total
 }
 

@@ -80,7 +80,7 @@ for (const version of [1, 2] as const) {
     assert.is(server.advance(), 'data')
     client.write(PLAINTEXT)
     it.wire.push(Buffer.from(client.sendWindow()))
-    client.writeWindow().set(PLAINTEXT)
+    client.writeWindow(PLAINTEXT.length).set(PLAINTEXT)
     server.write(PLAINTEXT)
     const cut = server.take()
     it.wire.push(Buffer.from(cut))

@@ -1,7 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
-import type { HostPrimitives, HostPrimitivesOf } from './primitives.js'
+import { type HostPrimitives, hostImports } from './host.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -12,26 +12,26 @@ export class Core {
   readonly exports: CoreExports
   /** What the channels of this instance share in linear memory. */
   readonly arena: number
-  /** Cryptographic primitives that the host has beside libsodium's, if any. */
-  readonly primitives: HostPrimitives | undefined
+  /** What the host has faster than the linked code. */
+  readonly primitives: HostPrimitives
   #memory: WebAssembly.Memory
   #bytes: Uint8Array<ArrayBuffer>
 
   /**
    * @param module channel.wasm, compiled or as bytes
    * @param random by default the platform's cryptographic source
-   * @param primitives the platform's builds of some; without them, all is libsodium's
+   * @param primitives what the platform has faster than the linked code; by default nothing
    * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
    */
   constructor(
     module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
     random: RandomSource = systemRandom,
-    primitives?: HostPrimitivesOf,
+    primitives: HostPrimitives = {},
   ) {
-    this.primitives = primitives?.(this)
+    this.primitives = primitives
     const host = {
       random: (pointer: number, length: number) => random(this.view(pointer, length)),
-      ...(this.primitives?.imports ?? NO_PRIMITIVES),
+      ...hostImports((pointer, length) => this.view(pointer, length), primitives),
     }
     try {
       const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
@@ -84,10 +84,6 @@ export class Core {
     return this.exports.buffersInUse(this.arena)
   }
 }
-
-// The host has none: a multiplication is left to libsodium. Of records it is never asked, for no channel is told that it has a cipher.
-const none = () => -1
-const NO_PRIMITIVES = { multiply: none, sealRecord: none, openRecord: none, revealRecord: none }
 
 /** One of another release may have the same exports, and mean something else by them. */
 function checkVersion(module: WebAssembly.Module): void {

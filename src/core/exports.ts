@@ -38,7 +38,6 @@ export interface CoreExports {
   writeRoom(channel: number): number
   writePointer(channel: number, length: number): number
   seal(channel: number, length: number, type: number): number
-  sealFromHost(channel: number, length: number, type: number): number
   roomWhenEmpty(channel: number): number
   writeEnded(channel: number): number
   sendPointer(channel: number): number

@@ -1,6 +1,5 @@
-import type { ChannelRecords } from '../core/channel-records.js'
 import type { Core } from '../core/core.js'
-import type { HostPrimitives } from '../core/primitives.js'
+import { namesOf } from '../core/host.js'
 import { type Alert, ChannelError } from '../errors.js'
 import {
   EVENT_ALERT,
@@ -77,9 +76,7 @@ export class Engine {
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
-  /** Set where the host may seal and open records; and those of this channel, from the first one on. */
-  #host: HostPrimitives | undefined
-  #native: ChannelRecords | undefined
+  #accelerated: string | undefined
   #alert: Alert | undefined
   #control: Control | undefined
 
@@ -129,7 +126,7 @@ export class Engine {
 
   /** Whose primitives are used beside libsodium's wasm, such as `node:crypto`; undefined where nobody's are. */
   get accelerated(): string | undefined {
-    return this.#host?.name
+    return this.#accelerated
   }
 
   /** The peer's proved long-term public key, a copy. @throws ChannelError USE_NOT_CONNECTED */
@@ -214,10 +211,8 @@ export class Engine {
     const event = this.#core.exports.read(this.#channel)
     switch (event) {
       case EVENT_DATA:
-        this.#takeOpened()
         return 'data'
       case EVENT_MESSAGE:
-        this.#takeOpened()
         return 'message'
       case EVENT_ALERT:
         this.#alert = this.#readAlert()
@@ -238,33 +233,24 @@ export class Engine {
   dataWindow(): Uint8Array {
     const { exports } = this.#core
     const channel = this.#open()
-    const length = exports.dataLength(channel)
-    const pointer = exports.dataPointer(channel)
-    if (pointer === 0 && length > 0 && this.#records) return this.#records.dataWindow(length)
-    return this.#core.view(pointer, length)
+    return this.#core.view(exports.dataPointer(channel), exports.dataLength(channel))
   }
 
   /** So many bytes of the data window were read. */
   consume(length: number): void {
-    const { exports } = this.#core
-    const status = exports.consume(this.#open(), length)
+    const status = this.#core.exports.consume(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the data window holds')
-    if (exports.dataLength(this.#channel) === 0) this.#native?.consumed()
   }
 
   /**
    * The opened bytes, consumed, and the caller's from here on.
-   * @param allocate gives the memory to copy them to, where they have to be
+   * @param allocate gives the memory to copy them to
    */
   readData(allocate: (length: number) => Uint8Array = length => new Uint8Array(length)): Uint8Array {
     const window = this.dataWindow()
-    const { length } = window
-    let data = window
-    if (!this.#native?.owns(window)) {
-      data = allocate(length)
-      data.set(window)
-    }
-    this.consume(length)
+    const data = allocate(window.length)
+    data.set(window)
+    this.consume(window.length)
     return data
   }
 
@@ -337,30 +323,20 @@ export class Engine {
   sendWindow(): Uint8Array {
     const { exports } = this.#core
     const channel = this.#open()
-    return this.#native?.first ?? this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
+    return this.#core.view(exports.sendPointer(channel), exports.sendLength(channel))
   }
 
   /** So many bytes of the send window were sent, or copied to be. */
   sent(length: number): void {
-    const channel = this.#open()
-    const held = this.#native?.first
-    if (held && length <= held.length) return this.#native?.drop(length)
-    const status = held ? -1 : this.#core.exports.sent(channel, length)
+    const status = this.#core.exports.sent(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the send window holds')
   }
 
   /** All the bytes to send, copied and acknowledged; in version 1 those of one write. Empty where there are none. */
   take(): Uint8Array {
-    const held = this.takeHeld()
     const bytes = this.sendWindow().slice()
     this.sent(bytes.length)
-    return this.#native && held.length > 0 ? this.#native.join(held, bytes) : bytes
-  }
-
-  /** The pieces that go out ahead of what waits in linear memory, acknowledged; the caller's from here on. */
-  takeHeld(): Uint8Array[] {
-    this.#open()
-    return this.#native?.take() ?? []
+    return bytes
   }
 
   /** Wipes and frees all that the channel holds in linear memory. Every later call throws USE_CLOSED; a second close does nothing. */
@@ -368,7 +344,6 @@ export class Engine {
     if (this.#channel === 0) return
     this.#core.exports.closeChannel(this.#channel)
     this.#channel = 0
-    this.#native?.close()
   }
 
   /** The peer has proved its key: the stream opens, in the shape that the options ask for. */
@@ -378,13 +353,14 @@ export class Engine {
     const { onKeys } = this.#options
     const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
     const version = this.version ?? 2
-    const records = version === 2 && this.#options.native !== false ? this.#core.primitives : undefined
-    const { limit, block, rekeyAfter } = shapeOf(this.#options, version, records !== undefined)
-    exports.shapeRecords(channel, limit, block, rekeyAfter, records?.cipher.from ?? 0)
+    const primitives = version === 2 && this.#options.native !== false ? this.#core.primitives : {}
+    const { cipher } = primitives
+    const { limit, block, rekeyAfter } = shapeOf(this.#options, version, cipher?.recordLimit)
+    exports.shapeRecords(channel, limit, block, rekeyAfter, cipher?.from ?? 0)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
-    this.#host = records
+    this.#accelerated = namesOf(primitives)
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
   }
@@ -395,25 +371,14 @@ export class Engine {
     if (status < 0) throw this.#fail(status)
   }
 
-  /** Seals a record of the next bytes: the host does, or they are copied into linear memory. False: enough waits to be sent. */
+  /** Copies the next bytes into linear memory and seals a record of them. False: enough waits to be sent. */
   #sealNext(source: Gather, endOfMessage: boolean): boolean {
-    if (this.#host && source.left >= this.#host.cipher.from) {
-      const status = this.#records?.seal(source, this.#fullRoom, endOfMessage) ?? 0
-      if (status < 0) throw this.#fail(status)
-      return status > 0
-    }
     const length = this.#writeRoom(source.left)
     if (length === 0) return false
     const pointer = this.#writePointer(length)
     source.copyTo(this.#core.bytes, pointer, length)
     this.wrote(length, endOfMessage && source.left === 0)
     return true
-  }
-
-  /** What the host has opened belongs to this channel at once: the host opens the next record for any channel of the core. */
-  #takeOpened(): void {
-    const { exports } = this.#core
-    if (exports.dataPointer(this.#channel) === 0 && exports.dataLength(this.#channel) > 0) this.#records?.takeOpened()
   }
 
   /** How many bytes can be received now. */
@@ -440,11 +405,6 @@ export class Engine {
     const pointer = this.#core.exports.writePointer(this.#channel, length)
     if (pointer === 0) throw new ChannelError('USE_NO_MEMORY')
     return pointer
-  }
-
-  get #records(): ChannelRecords | undefined {
-    this.#native ??= this.#host?.of(this.#channel)
-    return this.#native
   }
 
   #sealCode(code: number, payload: Uint8Array, type: number): void {

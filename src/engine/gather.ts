@@ -19,17 +19,6 @@ export class Gather {
     }
   }
 
-  /** The next `length` bytes, in views of the chunks. */
-  cut(length: number): Uint8Array[] {
-    const parts: Uint8Array[] = []
-    for (let wanted = length; wanted > 0; ) {
-      const part = this.#next(wanted)
-      parts.push(part)
-      wanted -= part.length
-    }
-    return parts
-  }
-
   /** At most `most` bytes, out of one chunk. */
   #next(most: number): Uint8Array {
     const chunk = this.#chunks[this.#index] as Uint8Array

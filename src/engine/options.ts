@@ -91,17 +91,17 @@ export function serverSetup(core: Core, options: ServerEngineOptions): Setup {
 }
 
 /**
- * How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. With a native cipher
- * they grow as large as they can be; but `full` padding does not tell whether there is one.
+ * How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. A host's cipher may be
+ * at its fastest with longer records; but `full` padding does not tell whether there is one.
  */
 export function shapeOf(
   options: EngineOptions,
   version: Version,
-  native: boolean,
+  hostLimit: number | undefined,
 ): { limit: number; block: number; rekeyAfter: number } {
   const padding = options.padding ?? 'none'
   const longest = version === 1 ? RECORD_MAX_1 : RECORD_MAX_2
-  const usual = version === 1 ? RECORD_LIMIT_1 : native && padding !== 'full' ? RECORD_MAX_2 : RECORD_LIMIT_2
+  const usual = version === 1 ? RECORD_LIMIT_1 : padding === 'full' ? RECORD_LIMIT_2 : (hostLimit ?? RECORD_LIMIT_2)
   const limit = Math.min(options.maxRecord ?? usual, longest)
   const block = padding === 'none' ? 0 : padding === 'full' ? limit : padding.block
   return { limit, block, rekeyAfter: options.rekeyAfter ?? REKEY_BYTES }

@@ -2,11 +2,10 @@ import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
 import { LINGER_MS } from '../channel/options.js'
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
-import { discard } from '../core/discard.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
-import { giveSpare, takeSpare } from './spare.js'
 import { untraced } from './untraced.js'
+import { giveWriteBuffer, takeWriteBuffer } from './write-buffers.js'
 
 /** What the present owners of links do with what their engines report: one for all of a kind, for each function kept is memory. */
 export interface LinkHandler<Owner> {
@@ -61,7 +60,6 @@ export class Link {
     /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
     drain(this: Transport): void {
       const link = this[LINK]
-      if (link) link.#discardSent()
       if (link && !link.#paced) link.#onWritable()
     },
     error(this: Transport, error: Error): void {
@@ -80,12 +78,11 @@ export class Link {
   #pumping = false
   #stopped = false
   #left = false
-  /** Nothing that wraps the socket keeps hold of what was written. */
+  /** The transport is a net.Socket, and of no class that extends it. */
   #plainSocket: boolean
   /** The transport reads into shared memory, and buffers nothing itself. */
   #shared: boolean
   #paced: PacedSender | undefined
-  #sending: Uint8Array[] | undefined
   #waiting: (() => void) | undefined
 
   constructor(transport: Duplex, engine: Engine, handler: LinkHandler<unknown>) {
@@ -153,43 +150,17 @@ export class Link {
       this.#handler.onSent?.(this.#owner)
       return this.#paced.send()
     }
-    const held = engine.takeHeld()
-    if (held.length > 0) {
-      transport.cork()
-      for (const piece of held) transport.write(piece)
-      this.#handler.onSent?.(this.#owner)
-    }
-    const more = this.#flushWindow()
-    if (held.length > 0) {
-      transport.uncork()
-      if (this.#plainSocket) this.#sending = this.#sending ? [...this.#sending, ...held] : held
-    }
-    this.#discardSent()
-    return more && !transport.writableNeedDrain
-  }
-
-  /** Frees what a plain socket was given, when the system has taken all of it. */
-  #discardSent(): void {
-    if (!this.#sending || this.transport.writableLength > 0) return
-    for (const piece of this.#sending) discard(piece)
-    this.#sending = undefined
-  }
-
-  /** Copies what waits in linear memory to the transport. */
-  #flushWindow(): boolean {
-    const { engine, transport } = this
     const window = engine.sendWindow()
-    if (window.length === 0) return true
-    // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
-    const pooled = this.#plainSocket && window.length >= POOLED_BYTES
-    const bytes = pooled ? takeSpare(window.length) : Buffer.allocUnsafe(window.length)
-    bytes.set(window)
-    engine.sent(window.length)
-    this.#handler.onSent?.(this.#owner)
-    const more = transport.write(bytes)
-    // The system has taken all of it.
-    if (pooled && transport.writableLength === 0) giveSpare(bytes)
-    return more
+    if (window.length > 0) {
+      // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
+      const reused = this.#plainSocket && window.length >= REUSED_BYTES && transport.write === WRITE
+      const bytes = reused ? takeWriteBuffer(window.length) : Buffer.allocUnsafe(window.length)
+      bytes.set(window)
+      engine.sent(window.length)
+      this.#handler.onSent?.(this.#owner)
+      transport.write(bytes, reused ? error => error || giveWriteBuffer(bytes) : undefined)
+    }
+    return !transport.writableNeedDrain
   }
 
   /** Calls back, once, when the transport takes bytes again; never where it closes before. */
@@ -323,5 +294,7 @@ function pacedCarrier(transport: Duplex): PacedCarrier {
   return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
 }
 
-// Below this, a buffer of its own costs less than holding on to a large one.
-const POOLED_BYTES = 16_384
+// What wraps a socket's `write` may pass the bytes on later.
+const WRITE = net.Socket.prototype.write
+// Below this, Node's own pool costs less.
+const REUSED_BYTES = 4096

@@ -1,34 +1,37 @@
-import { type HostPrimitivesOf, type Multiplier, primitivesBy, type RecordCipher } from '../core/primitives.js'
+import type { HostPrimitives, Multiplier, RecordCipher } from '../core/host.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import { nodeCipher } from './cipher.js'
-import { sodiumCipher, sodiumMultiplier } from './sodium.js'
+import { sodiumMultiplier } from './sodium.js'
 
-/** What this runtime has beside libsodium's wasm; undefined where it has nothing. */
-export function nativePrimitives(): HostPrimitivesOf | undefined {
-  return primitivesBy(nativeCipher(), nativeMultiplier())
+/** What this runtime has faster than the code that is linked into channel.wasm. */
+export function nativePrimitives(): HostPrimitives {
+  return { cipher: nativeCipher(), multiplier: nativeMultiplier() }
 }
 
-/** The fastest build of version 2's record cipher that this runtime has beside libsodium's wasm; undefined where it has none. */
+/** The platform's build of version 2's record cipher; undefined if it has none. */
 export function nativeCipher(): RecordCipher | undefined {
-  for (const find of [nodeCipher, sodiumCipher]) {
-    const cipher = find()
-    if (cipher && works(cipher)) return cipher
-  }
-  return undefined
+  const cipher = nodeCipher()
+  return cipher && works(cipher) ? cipher : undefined
 }
 
-/** X25519 where somebody installed it: node:crypto's takes longer than wasm, for it has to import each key. */
+/** X25519 if somebody installed it: node:crypto's takes longer than wasm, for it has to import each key. */
 export function nativeMultiplier(): Multiplier | undefined {
   const multiplier = sodiumMultiplier()
   return multiplier && multiplies(multiplier) ? multiplier : undefined
 }
 
-/** Seals 4 zero bytes in two parts, with all else zero too, as every ChaCha20-Poly1305 does. */
+/** Seals 4 zero bytes in place, with all else zero too, as every ChaCha20-Poly1305 does; refuses a changed tag; opens them. */
 export function works(cipher: RecordCipher): boolean {
   const zeros = (length: number) => new Uint8Array(length)
+  const bytes = Buffer.alloc(20)
+  const opens = () => cipher.open(zeros(32), zeros(12), zeros(2), bytes)
   try {
-    const sealed = Buffer.concat(cipher.seal(zeros(32), zeros(12), zeros(2), [zeros(3), zeros(1)]))
-    return sealed.toString('hex') === '9f07e7be3d671e6f64245bce9c29ce1902fdc133'
+    cipher.seal(zeros(32), zeros(12), zeros(2), bytes)
+    if (bytes.toString('hex') !== SEALED_ZEROS) return false
+    bytes.writeUInt8(bytes.readUInt8(19) ^ 1, 19)
+    if (opens() || bytes.readUInt32LE() === 0) return false
+    bytes.write(SEALED_ZEROS, 'hex')
+    return opens() && bytes.readUInt32LE() === 0
   } catch {
     return false
   }
@@ -49,3 +52,5 @@ export function multiplies({ multiply }: Multiplier): boolean {
     product(key('00')) === undefined
   )
 }
+
+const SEALED_ZEROS = '9f07e7be3d671e6f64245bce9c29ce1902fdc133'

@@ -1,5 +1,4 @@
 import type { Core } from '../../src/core/core.js'
-import type { HostPrimitives } from '../../src/core/primitives.js'
 import {
   SETUP_CONTEXT,
   SETUP_MIDDLEBOX_KEY,
@@ -63,17 +62,9 @@ export class AbiChannel {
   /** Seals one record; `block` is what its length on the wire is padded to a multiple of. */
   seal(type: number, data: Uint8Array, block = 0): Uint8Array {
     const { exports } = this.core
-    const records = this.#shape(block)
-    let status = 0
-    if (records) {
-      const held = records.sealing([data], () => {
-        status = exports.sealFromHost(this.pointer, data.length, type)
-      })
-      if (status < 0) throw new Error(`seal: status ${status}`)
-      return Buffer.concat(held)
-    }
+    this.#shape(block)
     this.core.bytes.set(data, exports.writePointer(this.pointer, data.length))
-    status = exports.seal(this.pointer, data.length, type)
+    const status = exports.seal(this.pointer, data.length, type)
     if (status < 0) throw new Error(`seal: status ${status}`)
     return this.take()
   }
@@ -81,20 +72,18 @@ export class AbiChannel {
   /** Reads until there is an event, and takes its data. */
   read(): { event: number; data: Uint8Array } {
     const { exports } = this.core
-    const records = this.#shape(0)
+    this.#shape(0)
     const event = exports.read(this.pointer)
-    const pointer = exports.dataPointer(this.pointer)
     const length = exports.dataLength(this.pointer)
-    const data = records && length > 0 && pointer === 0 ? records.takeData() : this.core.copy(pointer, length)
+    const data = this.core.copy(exports.dataPointer(this.pointer), length)
     exports.consume(this.pointer, length)
     return { event, data }
   }
 
-  /** The host's records, where its cipher is used: in version 2, for every record, where the core has one. */
-  #shape(block: number): HostPrimitives | undefined {
-    const { exports } = this.core
-    const records = exports.version(this.pointer) === 2 ? this.core.primitives : undefined
-    exports.shapeRecords(this.pointer, 0, block, 0, records ? 1 : 0)
-    return records
+  /** The host's cipher, if the core has one, is asked for every record of version 2. */
+  #shape(block: number): void {
+    const { exports, primitives } = this.core
+    const asks = exports.version(this.pointer) === 2 && primitives.cipher
+    exports.shapeRecords(this.pointer, 0, block, 0, asks ? 1 : 0)
   }
 }

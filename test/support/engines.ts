@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { Core, type RandomSource } from '../../src/core/core.js'
-import { primitivesBy } from '../../src/core/primitives.js'
 import { type ClientEngineOptions, Engine, type ServerEngineOptions } from '../../src/engine/index.js'
 import { drawKeyPair } from '../../src/keys/pair.js'
 import { nodeCipher } from '../../src/node/cipher.js'
@@ -14,11 +13,11 @@ const cipher = native ? nodeCipher(1) : undefined
 const multiplier = native ? sodiumMultiplier() : undefined
 
 /** What a record of the engine carries at most: `maxRecord` less what is not data. */
-export const LIMITS = { 1: 8170, 2: cipher ? 65_514 : 16_384 }
+export const LIMITS = { 1: 8170, 2: cipher ? cipher.recordLimit - 21 : 16_384 }
 
 /** An instance of its own: its memory holds what this test put there and nothing else. */
 export function freshCore(random?: RandomSource): Core {
-  return new Core(wasm, random, primitivesBy(cipher, multiplier))
+  return new Core(wasm, random, { cipher, multiplier })
 }
 
 const shared = freshCore()
