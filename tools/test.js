@@ -1,5 +1,4 @@
-// npm test: every test file in a process of its own, two at a time; those that move records once more without the platform's own
-// ciphers. The last line says how many tests passed and failed.
+// npm test: every test file in a process of its own, two at a time. The last line says how many tests passed and failed.
 
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -10,28 +9,10 @@ const AT_ONCE = 2
 // One that hangs fails. The slowest takes a minute, and three on a machine that is busy.
 const TIMEOUT_MS = 400_000
 
-// The tests of what has two ways to seal and open a record.
-const EACH_WAY = [
-  'attack',
-  'crosstalk',
-  'engine',
-  'interop',
-  'onread',
-  'server',
-  'socket',
-  'tamper',
-  'vectors',
-  'wiping',
-].map(it => `${it}.test.js`)
-
 const wanted = process.argv.slice(2)
 const files = readdirSync(FOLDER).filter(
   file => file.endsWith('.test.js') && (!wanted.length || wanted.some(it => file.includes(it))),
 )
-const runs = [
-  ...files.map(file => ({ file, native: true })),
-  ...files.filter(file => EACH_WAY.includes(file)).map(file => ({ file, native: false })),
-]
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
 await Promise.all(Array.from({ length: AT_ONCE }, work))
@@ -40,13 +21,13 @@ console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`)
 process.exitCode = totals.failed || !totals.passed ? 1 : 0
 
 async function work() {
-  for (let next = runs.shift(); next; next = runs.shift()) await run(next)
+  for (let next = files.shift(); next; next = files.shift()) await run(next)
 }
 
-/** @param {{ file: string, native: boolean }} what */
-async function run({ file, native }) {
+/** @param {string} file */
+async function run(file) {
   const started = performance.now()
-  const { output, code } = await outputOf(file, native)
+  const { output, code } = await outputOf(file)
   const count = (/** @type {string} */ name) => Number(output.match(new RegExp(`${name}:\\s+(\\d+)`))?.[1] ?? 0)
   const passed = count('Passed')
   const skipped = count('Skipped')
@@ -56,17 +37,15 @@ async function run({ file, native }) {
   totals.failed += failed
   totals.skipped += skipped
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  const name = native ? file : `${file}, wasm alone`
-  console.log(`${failed ? 'FAIL' : 'ok  '} ${name.padEnd(28)} ${passed} passed, ${failed} failed, ${seconds} s`)
+  console.log(`${failed ? 'FAIL' : 'ok  '} ${file.padEnd(28)} ${passed} passed, ${failed} failed, ${seconds} s`)
   for (const line of output.match(/^skipped: .*/gm) ?? []) console.log(`     ${line}`)
   if (failed) console.log(output)
 }
 
-/** @param {string} file @param {boolean} native @returns {Promise<{ output: string, code: number | null }>} */
-function outputOf(file, native) {
+/** @param {string} file @returns {Promise<{ output: string, code: number | null }>} */
+function outputOf(file) {
   return new Promise(resolve => {
-    const env = native ? process.env : { ...process.env, NOPKI_NATIVE: '0' }
-    const child = spawn(process.execPath, ['--expose-gc', FOLDER + file], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['--expose-gc', FOLDER + file], { stdio: ['ignore', 'pipe', 'pipe'] })
     const timer = setTimeout(() => {
       child.kill('SIGKILL')
       // What it has started may still hold them open.

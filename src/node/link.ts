@@ -60,6 +60,7 @@ export class Link {
     /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
     drain(this: Transport): void {
       const link = this[LINK]
+      if (link) link.#reclaim()
       if (link && !link.#paced) link.#onWritable()
     },
     error(this: Transport, error: Error): void {
@@ -83,6 +84,8 @@ export class Link {
   /** The transport reads into shared memory, and buffers nothing itself. */
   #shared: boolean
   #paced: PacedSender | undefined
+  /** Memory out of `takeWriteBuffer` that was written. */
+  #unsent: Buffer[] = []
   #waiting: (() => void) | undefined
 
   constructor(transport: Duplex, engine: Engine, handler: LinkHandler<unknown>) {
@@ -158,9 +161,18 @@ export class Link {
       bytes.set(window)
       engine.sent(window.length)
       this.#handler.onSent?.(this.#owner)
-      transport.write(bytes, reused ? error => error || giveWriteBuffer(bytes) : undefined)
+      transport.write(bytes)
+      if (reused) this.#unsent.push(bytes)
     }
+    this.#reclaim()
     return !transport.writableNeedDrain
+  }
+
+  /** Memory of writes is free again when the system has taken all of them. (A callback for each write would keep garbage alive for long.) */
+  #reclaim(): void {
+    const { transport } = this
+    if (transport.writableLength > 0 || transport.destroyed) return
+    for (let bytes = this.#unsent.pop(); bytes; bytes = this.#unsent.pop()) giveWriteBuffer(bytes)
   }
 
   /** Calls back, once, when the transport takes bytes again; never where it closes before. */

@@ -13,7 +13,7 @@ export function takeWriteBuffer(length: number): Buffer {
   return Buffer.from(memory as ArrayBuffer, 0, length)
 }
 
-/** Takes back what `takeWriteBuffer` gave: the system has taken the bytes, and nobody else has seen the memory. */
+/** Takes back what `takeWriteBuffer` gave: the system has taken the bytes, and nobody else holds on to the memory. */
 export function giveWriteBuffer(bytes: Buffer): void {
   const memory = bytes.buffer as ArrayBuffer
   if (idle.length < IDLE_MOST) idle.push(memory)
