@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Core } from '../src/core/core.js'
-import type { Multiplier, RecordCipher } from '../src/core/host.js'
+import { hostPrimitives, type Multiplier, type RecordCipher } from '../src/core/host.js'
 import { Engine } from '../src/engine/index.js'
 import { nodeCipher } from '../src/node/cipher.js'
 import { multiplies, nativeCipher, nativeMultiplier, works } from '../src/node/native.js'
@@ -110,7 +110,7 @@ guarded(test, 'what the host sealed counts as sent: a socket that writes nothing
 })
 
 test('what the host opened joins what the core opened in one window, and can be read in parts', () => {
-  const core = new Core(wasm, undefined, { cipher: nodeCipher(1000) })
+  const core = new Core(wasm, undefined, hostPrimitives(nodeCipher(1000)))
   const client = Engine.client(core, { keyPair: keys, serverKey: otherKeys.publicKey })
   const server = Engine.server(core, { keyPair: otherKeys })
   handshake({ client, server })
@@ -148,7 +148,7 @@ test('the platform’s cipher is checked before it is used', () => {
 })
 
 test('the platform’s cipher and the linked one open what the other sealed', () => {
-  const [first, second] = [new Core(wasm, undefined, { cipher: nodeCipher(1) }), new Core(wasm)]
+  const [first, second] = [new Core(wasm, undefined, hostPrimitives(nodeCipher(1))), new Core(wasm)]
   for (const [one, other] of [
     [first, second],
     [second, first],
@@ -180,9 +180,8 @@ test('a cipher of the platform that fails costs time, and no byte', () => {
       return call(...args)
     }
   }
-  const core = new Core(wasm, undefined, {
-    cipher: { ...cipher, seal: failing(cipher.seal), open: failing(cipher.open) },
-  })
+  const broken = { ...cipher, seal: failing(cipher.seal), open: failing(cipher.open) }
+  const core = new Core(wasm, undefined, hostPrimitives(broken))
   const { client, server } = connectedPair(2, { core })
   const heard: Buffer[] = []
   for (let round = 0; round < 9; round++) {
@@ -215,7 +214,7 @@ test('the platform’s X25519 is checked before it is used, and multiplies each 
     },
   })
   const [one, other] = ['client', 'server'].map(
-    end => new Core(wasm, undefined, { cipher: nodeCipher(), multiplier: counted(end) }),
+    end => new Core(wasm, undefined, hostPrimitives(nodeCipher(), counted(end))),
   ) as [Core, Core]
   const talk = (version: 1 | 2, clientNative: boolean, serverNative: boolean) => {
     calls.length = 0
@@ -240,7 +239,7 @@ test('the platform’s X25519 is checked before it is used, and multiplies each 
 })
 
 test('padding, messages, control records and rekeying are the same by either kind', () => {
-  const core = new Core(wasm, undefined, { cipher: nodeCipher(1) })
+  const core = new Core(wasm, undefined, hostPrimitives(nodeCipher(1)))
   for (const padding of ['none', 'full', { block: 1000 }] as const) {
     const { client, server } = connectedPair(2, { core, padding, rekeyAfter: 40_000 })
     const message = someBytes(30_000)

@@ -1,7 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
-import { type HostPrimitives, hostImports } from './host.js'
+import type { HostImports, HostPrimitives } from './host.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -12,8 +12,8 @@ export class Core {
   readonly exports: CoreExports
   /** What the channels of this instance share in linear memory. */
   readonly arena: number
-  /** What the host has faster than the linked code. */
-  readonly primitives: HostPrimitives
+  /** What the host has faster than the linked code, if anything. */
+  readonly primitives: HostPrimitives | undefined
   #memory: WebAssembly.Memory
   #bytes: Uint8Array<ArrayBuffer>
 
@@ -26,12 +26,12 @@ export class Core {
   constructor(
     module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
     random: RandomSource = systemRandom,
-    primitives: HostPrimitives = {},
+    primitives?: HostPrimitives,
   ) {
     this.primitives = primitives
     const host = {
       random: (pointer: number, length: number) => random(this.view(pointer, length)),
-      ...hostImports((pointer, length) => this.view(pointer, length), primitives),
+      ...(primitives?.imports((pointer, length) => this.view(pointer, length)) ?? NO_PRIMITIVES),
     }
     try {
       const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
@@ -84,6 +84,10 @@ export class Core {
     return this.exports.buffersInUse(this.arena)
   }
 }
+
+// The host has none, and the linked code does the work.
+const none = () => -1
+const NO_PRIMITIVES: HostImports = { multiply: none, seal: none, open: none }
 
 /** One of another release may have the same exports, and mean something else by them. */
 function checkVersion(module: WebAssembly.Module): void {

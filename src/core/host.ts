@@ -26,63 +26,65 @@ export interface Multiplier {
   multiply(out: Uint8Array, secretKey: Uint8Array, publicKey?: Uint8Array): boolean
 }
 
-/** What a host has faster than the code that is linked into channel.wasm. */
+/** What a host has faster than the code that is linked into channel.wasm. A core is given it, so that browser bundles do not include it. */
 export interface HostPrimitives {
-  readonly cipher?: RecordCipher | undefined
-  readonly multiplier?: Multiplier | undefined
-}
-
-/** Where they come from, such as `node:crypto`, or `node:crypto, sodium-native`; undefined if there are none. */
-export function namesOf({ cipher, multiplier }: HostPrimitives): string | undefined {
-  const names = [cipher, multiplier].flatMap(it => (it ? [it.name] : []))
-  return names.length > 0 ? [...new Set(names)].join(', ') : undefined
+  /** Where they come from, such as `node:crypto`, or `node:crypto, sodium-native`. */
+  readonly name: string
+  readonly cipher: RecordCipher | undefined
+  /** What the core imports from the host, by name (assembly/host.ts). */
+  imports(view: View): HostImports
 }
 
 /** A view of linear memory. */
 export type View = (pointer: number, length: number) => Uint8Array<ArrayBuffer>
 
-/** What the core imports from the host (assembly/host.ts). Arguments go in, and the answer comes back: nothing is kept between calls. */
-export function hostImports(view: View, { cipher, multiplier }: HostPrimitives) {
+export interface HostImports {
+  multiply(out: number, secretKey: number, publicKey: number): number
+  seal: CipherCall
+  open: CipherCall
+}
+
+type CipherCall = (
+  bytes: number,
+  length: number,
+  additional: number,
+  additionalLength: number,
+  nonce: number,
+  key: number,
+) => number
+
+/** What this cipher and this multiplier are to a core; undefined if there is neither. */
+export function hostPrimitives(cipher?: RecordCipher, multiplier?: Multiplier): HostPrimitives | undefined {
+  const names = [cipher, multiplier].flatMap(it => (it ? [it.name] : []))
+  if (names.length === 0) return undefined
+  return { name: [...new Set(names)].join(', '), cipher, imports: view => importsOf(view, cipher, multiplier) }
+}
+
+/** Arguments go in, and the answer comes back: nothing is kept between calls. */
+function importsOf(view: View, cipher?: RecordCipher, multiplier?: Multiplier): HostImports {
   const keyAt = (pointer: number) => view(pointer, KEY_BYTES)
-  const nonceAt = (pointer: number) => view(pointer, RECORD_NONCE_BYTES)
+  const run =
+    (call: (...views: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]) => boolean): CipherCall =>
+    (bytes, length, additional, additionalLength, nonce, key) => {
+      try {
+        const nonceView = view(nonce, RECORD_NONCE_BYTES)
+        const done = call(keyAt(key), nonceView, view(additional, additionalLength), view(bytes, length + MAC_BYTES))
+        return done ? DONE : REFUSED
+      } catch {
+        return NOT_DONE
+      }
+    }
   return {
-    multiply(out: number, secretKey: number, publicKey: number): number {
+    multiply(out, secretKey, publicKey) {
       if (!multiplier) return NOT_DONE
       const theirs = publicKey === 0 ? undefined : keyAt(publicKey)
       return multiplier.multiply(keyAt(out), keyAt(secretKey), theirs) ? DONE : REFUSED
     },
-    seal(
-      bytes: number,
-      length: number,
-      additional: number,
-      additionalLength: number,
-      nonce: number,
-      key: number,
-    ): number {
-      if (!cipher) return NOT_DONE
-      try {
-        cipher.seal(keyAt(key), nonceAt(nonce), view(additional, additionalLength), view(bytes, length + MAC_BYTES))
-        return DONE
-      } catch {
-        return NOT_DONE
-      }
-    },
-    open(
-      bytes: number,
-      length: number,
-      additional: number,
-      additionalLength: number,
-      nonce: number,
-      key: number,
-    ): number {
-      if (!cipher) return NOT_DONE
-      try {
-        const sealed = view(bytes, length + MAC_BYTES)
-        return cipher.open(keyAt(key), nonceAt(nonce), view(additional, additionalLength), sealed) ? DONE : REFUSED
-      } catch {
-        return NOT_DONE
-      }
-    },
+    seal: run((key, nonce, additional, bytes) => {
+      cipher?.seal(key, nonce, additional, bytes)
+      return true
+    }),
+    open: run((key, nonce, additional, bytes) => cipher?.open(key, nonce, additional, bytes) ?? false),
   }
 }
 

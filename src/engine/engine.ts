@@ -1,5 +1,4 @@
 import type { Core } from '../core/core.js'
-import { namesOf } from '../core/host.js'
 import { type Alert, ChannelError } from '../errors.js'
 import {
   EVENT_ALERT,
@@ -353,14 +352,14 @@ export class Engine {
     const { onKeys } = this.#options
     const keyLines = onKeys ? keyLogLines(this.#core, channel) : []
     const version = this.version ?? 2
-    const primitives = version === 2 && this.#options.native !== false ? this.#core.primitives : {}
-    const { cipher } = primitives
+    const primitives = version === 2 && this.#options.native !== false ? this.#core.primitives : undefined
+    const cipher = primitives?.cipher
     const { limit, block, rekeyAfter } = shapeOf(this.#options, version, cipher?.recordLimit)
     exports.shapeRecords(channel, limit, block, rekeyAfter, cipher?.from ?? 0)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
-    this.#accelerated = namesOf(primitives)
+    this.#accelerated = primitives?.name
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
   }

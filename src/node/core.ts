@@ -10,7 +10,7 @@ let shared: Core | undefined
  * none of them uses the platform's own ciphers. @throws ChannelError USE_NO_WASM
  */
 export function nodeCore(): Core {
-  shared ??= new Core(findWasm(), pooledRandom(), mayUseNative() ? nativePrimitives() : {})
+  shared ??= new Core(findWasm(), pooledRandom(), mayUseNative() ? nativePrimitives() : undefined)
   return shared
 }
 

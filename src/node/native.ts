@@ -1,11 +1,11 @@
-import type { HostPrimitives, Multiplier, RecordCipher } from '../core/host.js'
+import { type HostPrimitives, hostPrimitives, type Multiplier, type RecordCipher } from '../core/host.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import { nodeCipher } from './cipher.js'
 import { sodiumMultiplier } from './sodium.js'
 
-/** What this runtime has faster than the code that is linked into channel.wasm. */
-export function nativePrimitives(): HostPrimitives {
-  return { cipher: nativeCipher(), multiplier: nativeMultiplier() }
+/** What this runtime has faster than the code that is linked into channel.wasm; undefined if nothing. */
+export function nativePrimitives(): HostPrimitives | undefined {
+  return hostPrimitives(nativeCipher(), nativeMultiplier())
 }
 
 /** The platform's build of version 2's record cipher; undefined if it has none. */

@@ -83,7 +83,7 @@ export class AbiChannel {
   /** The host's cipher, if the core has one, is asked for every record of version 2. */
   #shape(block: number): void {
     const { exports, primitives } = this.core
-    const asks = exports.version(this.pointer) === 2 && primitives.cipher
+    const asks = exports.version(this.pointer) === 2 && primitives?.cipher
     exports.shapeRecords(this.pointer, 0, block, 0, asks ? 1 : 0)
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Core, type RandomSource } from '../../src/core/core.js'
+import { hostPrimitives } from '../../src/core/host.js'
 import { type ClientEngineOptions, Engine, type ServerEngineOptions } from '../../src/engine/index.js'
 import { drawKeyPair } from '../../src/keys/pair.js'
 import { nodeCipher } from '../../src/node/cipher.js'
@@ -17,7 +18,7 @@ export const LIMITS = { 1: 8170, 2: cipher ? cipher.recordLimit - 21 : 16_384 }
 
 /** An instance of its own: its memory holds what this test put there and nothing else. */
 export function freshCore(random?: RandomSource): Core {
-  return new Core(wasm, random, { cipher, multiplier })
+  return new Core(wasm, random, hostPrimitives(cipher, multiplier))
 }
 
 const shared = freshCore()
