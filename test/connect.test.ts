@@ -1,6 +1,6 @@
 // nopki connect: servers that are known, that have changed, that are something else; key logs; output that cannot be written.
 
-import { readFileSync, statSync } from 'node:fs'
+import { chownSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -33,6 +33,32 @@ check('--keylog: the session keys, in a file of its owner, with a warning at bot
   assert.is(server.match(/^NOPKI2_\w+ [0-9a-f]{64} [0-9a-f]{64}$/gm)?.length, 4)
   assert.ok(server.endsWith(mine) && mine.length > 0, 'both ends have the same keys')
   for (const it of logs) assert.is(statSync(it).mode & 0o777, 0o600)
+})
+
+check('--keylog: where it cannot be written, what is lost is the log', async () => {
+  const before = statSync('/dev/full').mode
+  const { listener, address } = await startListen([...LET_IN, '--echo', '--keep-open', '--keylog', '/dev/full'])
+  for (const round of [1, 2]) {
+    const { out, err } = await nopki(['connect', address, '-k', alice.file], { input: `round ${round}` })
+    assert.is(String(out), `round ${round}`, err)
+  }
+  const { err } = await listener.stop()
+  assert.is(err.match(/warning: the key log \/dev\/full cannot be written: .*ENOSPC/g)?.length, 1, err)
+  assert.is(statSync('/dev/full').mode, before, 'what is no file keeps its mode')
+})
+
+check('--keylog: through a link to a file, whose maker would have the keys, or into another user’s file', async () => {
+  const log = (file: string) => nopki(['connect', `nopki://${server.publicKey}@127.0.0.1:9`, '--keylog', file])
+  writeFileSync(path('precious'), 'mine', { mode: 0o644 })
+  symlinkSync(path('precious'), path('planted'))
+  assert.match((await log(path('planted'))).err, /^error: the key log .*planted is a link\n/)
+  assert.is(readFileSync(path('precious'), 'utf8'), 'mine')
+  assert.is(statSync(path('precious')).mode & 0o777, 0o644)
+  symlinkSync('/dev/null', path('harmless'))
+  assert.match((await log(path('harmless'))).err, /^warning: session keys are being written to .*harmless\n/)
+  if (process.getuid?.() !== 0) return
+  chownSync(path('precious'), 65534, 65534)
+  assert.match((await log(path('precious'))).err, /^error: the key log .*precious belongs to another user/)
 })
 
 check('a port in use', async () => {

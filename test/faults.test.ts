@@ -26,7 +26,7 @@ import { dialPlain, startExpose, startForward, startTunnel, tunnelKeys } from '.
 const folder = workFolder(test)
 const path = (name: string) => join(folder, name)
 const keys = await tunnelKeys(folder)
-const keyPair = await loadKey(keys.alice.file, undefined)
+const keyPair = await loadKey(keys.alice.file)
 cleanUpAfter(test)
 const check = (name: string, body: () => Promise<void>) => guarded(test, name, body, 60_000)
 

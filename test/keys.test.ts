@@ -1,6 +1,18 @@
 // Key files: made, protected, read, refused. Files of authorized keys and of known servers.
 
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,6 +20,7 @@ import { nextExpiry, parseAuthorizedKeys, refusalOf } from '../src/cli/keys/auth
 import { findServer, parseKnownServers, rememberServer } from '../src/cli/keys/known-servers.js'
 import { loadKey } from '../src/cli/keys/options.js'
 import { readSealed } from '../src/cli/keys/sealed.js'
+import { parseTable } from '../src/cli/route/table.js'
 import { decodePublicKey, decodeSecretKey, encodePublicKey, generateKeyPair, publicKeyOf } from '../src/node/index.js'
 import { atTerminal, installed, nopki, run, skippedWithout, workFolder } from './support/command.js'
 import { guarded, rejects, throws } from './support/sockets.js'
@@ -60,7 +73,7 @@ test('a file that others may read is refused', async () => {
   await nopki(['keygen', '-o', path('open.key')])
   for (const mode of [0o644, 0o640, 0o604, 0o660, 0o610]) {
     chmodSync(path('open.key'), mode)
-    await rejects(loadKey(path('open.key'), undefined), new RegExp(`others than .* \\(mode 0${mode.toString(8)}\\)`))
+    await rejects(loadKey(path('open.key')), new RegExp(`others than .* \\(mode 0${mode.toString(8)}\\)`))
   }
   const { code, out, err } = await nopki(['pubkey', path('open.key')])
   assert.is(code, 1)
@@ -68,6 +81,33 @@ test('a file that others may read is refused', async () => {
   assert.match(err, /\(mode 0610\)\nhint: chmod 600 .*open\.key/)
   chmodSync(path('open.key'), 0o400)
   assert.is((await nopki(['pubkey', path('open.key')])).code, 0)
+})
+
+const root = process.getuid?.() === 0 && (await installed('setpriv')) ? guarded : skippedWithout('root, or no setpriv')
+root(test, 'a file of root’s may be read by its group; one of another user’s is refused', async () => {
+  await nopki(['keygen', '-o', path('handed.key')])
+  chmodSync(folder, 0o711)
+  const asOther = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath]
+  const read = (...more: string[]) =>
+    run('setpriv', [...asOther, join(import.meta.dirname, '../src/cli/main.js'), 'pubkey', path('handed.key'), ...more])
+  chownSync(path('handed.key'), 0, 65534)
+  for (const mode of [0o440, 0o640]) {
+    chmodSync(path('handed.key'), mode)
+    assert.is((await read()).err, '', `mode ${mode.toString(8)}`)
+  }
+  for (const mode of [0o444, 0o660, 0o450, 0o644]) {
+    chmodSync(path('handed.key'), mode)
+    assert.match((await read()).err, /others than its owner may read .*\nhint: chmod 640 /, `mode ${mode.toString(8)}`)
+    assert.is((await read('--insecure-key-file')).err, '')
+  }
+  chownSync(path('handed.key'), 65533, 65534)
+  chmodSync(path('handed.key'), 0o640)
+  assert.match((await read()).err, /belongs to another user \(65533\).*\nhint: chown it .*--insecure-key-file/)
+  assert.is((await read('--insecure-key-file')).err, '')
+  // Root may read all, and is no exception.
+  chmodSync(path('handed.key'), 0o600)
+  await rejects(loadKey(path('handed.key')), /belongs to another user/)
+  assert.ok(await loadKey(path('handed.key'), { 'insecure-key-file': true }))
 })
 
 test('files that are no secret key', async () => {
@@ -83,7 +123,7 @@ test('files that are no secret key', async () => {
   ]
   for (const [text, pattern] of cases) {
     writeFileSync(path('wrong.key'), text, { mode: 0o600 })
-    const error = await rejects(loadKey(path('wrong.key'), undefined), pattern)
+    const error = await rejects(loadKey(path('wrong.key')), pattern)
     assert.not.match(error.message, /sk_A/, 'never the key itself')
   }
   assert.match((await nopki(['pubkey', path('absent.key')])).err, /^error: there is no file .*\nhint: nopki keygen/)
@@ -101,6 +141,11 @@ test('a passphrase from a file, and from a descriptor', async () => {
   )
   // By chance, “sk_” may be in any of these.
   assert.not.match(text.replace(/pk_[\w-]{43}|(salt|nonce|box)=\S+/g, ''), /sk_/)
+  writeFileSync(path('marked'), '\ufeffcorrect horse\r\n', { mode: 0o600 })
+  assert.is(
+    String((await nopki(['pubkey', path('sealed.key'), '--passphrase-file', path('marked')])).out),
+    String(made.out),
+  )
   const line = `'${process.execPath}' "$0" pubkey '${path('sealed.key')}' --passphrase-file fd:3 3<'${path('words')}'`
   const read = await run('sh', ['-c', line, join(import.meta.dirname, '../src/cli/main.js')])
   assert.is(String(read.out), String(made.out))
@@ -117,7 +162,7 @@ test('a passphrase from a file, and from a descriptor', async () => {
   assert.is(String(again.out), String(made.out))
   // Every field is under the seal.
   writeFileSync(path('sealed.key'), text.replace('operations=3', 'operations=2'))
-  await rejects(loadKey(path('sealed.key'), path('words')), /the passphrase does not open/)
+  await rejects(loadKey(path('sealed.key'), { 'passphrase-file': path('words') }), /the passphrase does not open/)
 
   chmodSync(path('words'), 0o644)
   const open = await nopki(['pubkey', path('sealed.key'), '--passphrase-file', path('words')])
@@ -328,6 +373,38 @@ test('known servers: remembered once, by host and port; a changed key is not tak
   assert.is(readFileSync(file, 'utf8').split('\n').length, 3)
   assert.is(statSync(file).mode & 0o777, 0o600)
   assert.equal(readdirSync(join(folder, 'config', 'nopki')), ['known_servers'], 'no lock and no draft stays')
+})
+
+test('known servers: a link stays one, and a file keeps its mode', () => {
+  const { publicKey } = generateKeyPair()
+  mkdirSync(path('dotfiles'))
+  writeFileSync(path('dotfiles/known'), '# mine', { mode: 0o644 })
+  symlinkSync('dotfiles/known', path('linked'))
+  // One that leads to a file that is yet to be made, by way of the other.
+  symlinkSync('dotfiles/new', path('dangling'))
+  symlinkSync('dangling', path('twice'))
+  for (const link of ['linked', 'twice', 'dangling']) {
+    rememberServer(path(link), `${link}:1`, publicKey)
+    assert.ok(lstatSync(path(link)).isSymbolicLink(), link)
+    assert.ok(findServer(path(link), `${link}:1`))
+  }
+  assert.match(readFileSync(path('dotfiles/known'), 'utf8'), /^# mine\nlinked:1 pk_/)
+  assert.is(statSync(path('dotfiles/known')).mode & 0o777, 0o644)
+  assert.is(statSync(path('dotfiles/new')).mode & 0o777, 0o600)
+  symlinkSync('loop', path('loop'))
+  throws(() => rememberServer(path('loop'), 'a:1', publicKey), /leads to itself/)
+})
+
+test('a comment begins with a word, and ends with its line', () => {
+  const [a, b] = [newKey(), newKey()]
+  for (const end of ['\n', '\r\n']) {
+    const line = (words: string) => `${words} # not\u2028${b} bob\u2029 or\rthat${end}`
+    const keys = parseAuthorizedKeys(`${line('')}${line(`${a} al#ice`)}`, 'f')
+    assert.equal([...keys], [[a, { name: 'al#ice' }]])
+    assert.equal([...parseKnownServers(`${line('')}${line(`host:1 ${a}`)}`, 'f').keys()], ['host:1'])
+    const table = parseTable(`${line('')}${line(`${a} unix:/run/a#b 4433`)}`, 'f')
+    assert.equal([...table], [[a, [{ path: '/run/a#b' }, { host: '127.0.0.1', port: 4433 }]]])
+  }
 })
 
 test('known servers: a bad line names file, line and reason', () => {

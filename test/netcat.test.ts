@@ -125,7 +125,7 @@ check('--exec: a client that breaks off is no end of input', async () => {
 
 check('a peer that breaks off is an error, behind what came before', async () => {
   const { listener, address } = await startListen(LET_IN)
-  const socket = track(await connect(address, { allowHalfOpen: true, keyPair: await loadKey(alice.file, undefined) }))
+  const socket = track(await connect(address, { allowHalfOpen: true, keyPair: await loadKey(alice.file) }))
   socket.write('a part')
   await listener.shows(/a part/)
   socket.destroy()

@@ -29,7 +29,11 @@ guarded(
     writeFileSync(path('authorized'), `${alice.publicKey} alice\n`)
     const secrets = [
       ...secretForms(readFileSync(alice.file, 'utf8').match(/sk_(\S+)/)?.[1] ?? ''),
-      ...secretForms(Buffer.from((await loadKey(path('server.key'), path('words'))).secretKey).toString('base64url')),
+      ...secretForms(
+        Buffer.from((await loadKey(path('server.key'), { 'passphrase-file': path('words') })).secretKey).toString(
+          'base64url',
+        ),
+      ),
       PASSPHRASE,
       PLAINTEXT,
       Buffer.from(PLAINTEXT).toString('base64').slice(0, -4),

@@ -1,7 +1,7 @@
 // nopki expose and nopki forward: how ends, resets and limits cross the tunnel, and what operators are told.
 
 import { EventEmitter } from 'node:events'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { loadKey } from '../src/cli/keys/options.js'
 import { proxyHeader } from '../src/cli/tunnel/proxy.js'
 import { connect, decodePublicKey } from '../src/node/index.js'
-import { makeKey, nopki, run, startNopki, workFolder } from './support/command.js'
+import { MAIN, makeKey, nopki, Running, run, startNopki, workFolder } from './support/command.js'
 import { freePort } from './support/ports.js'
 import {
   cleanUpAfter,
@@ -206,7 +206,7 @@ check('a client that goes while its service is being waited for', async () => {
   const watched = ['--access-log', path('gone'), '--metrics', '0']
   const { expose, address } = await startExpose(keys, `unix:${path('never')}`, ['--retry', '1h', ...watched])
   const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
-  const client = track(await connect(address, { keyPair: await loadKey(keys.alice.file, undefined) }))
+  const client = track(await connect(address, { keyPair: await loadKey(keys.alice.file) }))
   while ((await openConnections(status)) === 0) {}
   client.destroy()
   await until(() => readFileSync(path('gone'), 'utf8') !== '')
@@ -239,7 +239,7 @@ check('limits: connections in all, and from one address', async () => {
     }
   }
   const { expose, address } = await startExpose(keys, service, ['--max-per-address', '1'])
-  const keyPair = await loadKey(keys.alice.file, undefined)
+  const keyPair = await loadKey(keys.alice.file)
   const inside = track(await connect(address, { keyPair }))
   await rejects(connect(address, { keyPair }), 'LINK_CLOSED')
   await expose.shows(/refused .*: 1 connections from 127\.0\.0\.1 are open/)
@@ -264,7 +264,7 @@ check('--proxy-protocol v2: the service learns where the client comes from, and 
     socket.end()
   })
   const { address } = await startExpose(keys, service, ['--proxy-protocol', 'v2'])
-  const keyPair = await loadKey(keys.alice.file, undefined)
+  const keyPair = await loadKey(keys.alice.file)
   const client = track(await connect(address, { keyPair, allowHalfOpen: true }))
   const [near, far] = [client.localPort, client.remotePort]
   client.end('hello')
@@ -341,6 +341,51 @@ check(
     assert.match((await last.ended).err, /this key has expired/)
   },
 )
+
+check('a file that is empty, or is none any more, changes nothing', async () => {
+  const service = await plainServer(socket => socket.write('in'))
+  const authorized = path('emptied')
+  const line = `${keys.alice.publicKey} alice\n`
+  writeFileSync(authorized, line)
+  const { expose, address } = await startExpose({ ...keys, authorized }, service, ['--metrics', '0'])
+  const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
+  const troubles = async () =>
+    ((await (await fetch(`http://127.0.0.1:${status}/health`)).json()) as { troubles: string[] }).troubles
+  const open = startNopki(['connect', address, '-k', keys.alice.file])
+  await open.shows(/in/)
+
+  // As a shell's > does it, whose command takes its time.
+  writeFileSync(authorized, '')
+  await expose.shows(/warning: .*emptied is empty; what was read before stays in force\nhint: .*# nobody/)
+  assert.match(String(await troubles()), /emptied is empty/)
+  writeFileSync(authorized, line)
+  await expose.shows(/emptied was read anew/)
+  assert.equal(await troubles(), [])
+
+  rmSync(authorized)
+  await run('mkfifo', [authorized])
+  expose.child.kill('SIGHUP')
+  await expose.shows(/emptied is no regular file, and cannot be read again; what was read before stays/)
+  assert.match(String(await troubles()), /no regular file/)
+  await startNopki(['connect', address, '-k', keys.alice.file]).shows(/in/)
+  assert.is(open.child.exitCode, null, 'who was inside all the time still is')
+
+  rmSync(authorized)
+  writeFileSync(authorized, '# nobody\n')
+  assert.match((await open.ended).err, /this key is not authorized/)
+})
+
+check('a file that is a pipe is read once', async () => {
+  const service = await plainServer(socket => socket.write('in'))
+  const script = `exec "$0" "$1" expose 127.0.0.1:0 ${service} -k '${keys.server.file}' -a <(cat '${keys.authorized}')`
+  const expose = new Running('bash', ['-c', script, process.execPath, MAIN])
+  const [, place] = await expose.shows(/exposing \S+ on (\S+) as/)
+  const connecting = () => startNopki(['connect', `nopki://${keys.server.publicKey}@${place}`, '-k', keys.alice.file])
+  await connecting().shows(/in/)
+  expose.child.kill('SIGHUP')
+  await expose.shows(/\/dev\/fd\/\d+ is no regular file/)
+  await connecting().shows(/in/)
+})
 
 check('SIGHUP opens the access log anew', async () => {
   const service = await plainServer(socket => socket.end('in'))

@@ -68,7 +68,7 @@ export const expose = defineCommand({
     if (values.key === undefined) {
       throw Failure.usage('--key is missing', 'nopki keygen -o server.key makes one; clients know the server by it')
     }
-    const keyPair = await loadKey(values.key, values['passphrase-file'])
+    const keyPair = await loadKey(values.key, values)
     if (!isLocal(target)) log.warn(`what goes to ${placeText(target)} leaves this machine without encryption`)
     const service = await Service.start(serviceOptionsOf(values))
     const backend = new Backend(service, target, values)

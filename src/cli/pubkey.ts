@@ -11,14 +11,15 @@ export const pubkey = defineCommand({
   args: [{ name: 'FILE', summary: 'a secret key file, as keygen makes it', completes: 'file' }],
   options: {
     'passphrase-file': keyOptions['passphrase-file'],
+    'insecure-key-file': keyOptions['insecure-key-file'],
     json: { summary: 'prints an object with the public key' },
   },
   examples: [
     { summary: 'what to give to the operator of a server', line: 'nopki pubkey alice.key' },
     { summary: 'letting oneself in', line: 'echo "$(nopki pubkey alice.key) alice" >> authorized_keys' },
   ],
-  async run({ 'passphrase-file': source, json }, [file = '']) {
-    const publicKey = encodePublicKey((await loadKey(file, source)).publicKey)
+  async run({ json, ...access }, [file = '']) {
+    const publicKey = encodePublicKey((await loadKey(file, access)).publicKey)
     if (json) printJson({ publicKey })
     else print(publicKey)
   },

@@ -68,7 +68,7 @@ export const route = defineCommand({
   notes: [
     {
       heading: 'The table',
-      text: `A line a server: its public key, then one or more backends (HOST:PORT, PORT on this machine, unix:PATH); # starts a
+      text: `A line a server: its public key, then one or more backends (HOST:PORT, PORT on this machine, unix:PATH); # at the start of a word begins a
         comment. The backend with the fewest connections is taken, by lot among equals. A server sends its challenge as soon as it
         has a hello: if a backend cannot be reached, or closes or is silent for --connect-timeout in place of that, the next one is
         taken, and the router asks the first with a hello of its own. A backend that gives no answer to that is down: it is taken
@@ -84,7 +84,7 @@ export const route = defineCommand({
     const place = parseListen(listen, 'LISTEN')
     if (values.key === undefined) throw Failure.usage('--key is missing', 'nopki keygen -o router.key makes one')
     if (values.table === undefined) throw Failure.usage('--table is missing', 'give the file with the routes')
-    const keyPair = await loadKey(values.key, values['passphrase-file'])
+    const keyPair = await loadKey(values.key, values)
     const service = await Service.start(serviceOptionsOf(values))
     const backends = new Backends(keyPair.publicKey, values['connect-timeout'], {
       onDown: (_, reason) => log.warn(`${reason}; it is asked until it is back`),

@@ -3,7 +3,7 @@
 import { decodePublicKey, type KeyPair, parseAddress } from '../../node/index.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { defaultKnownServers, findServer } from '../keys/known-servers.js'
-import { keyPairOf } from '../keys/options.js'
+import { type KeyValues, keyPairOf } from '../keys/options.js'
 
 export interface Client {
   place: { path: string } | { host: string; port: number }
@@ -18,9 +18,7 @@ export interface Client {
   stranger: boolean
 }
 
-interface Values {
-  key: string | undefined
-  'passphrase-file': string | undefined
+interface Values extends KeyValues {
   'server-key': string | undefined
   'known-servers': string | undefined
 }

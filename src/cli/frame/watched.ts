@@ -3,8 +3,8 @@ import { Failure } from './failure.js'
 import { log } from './output.js'
 
 /**
- * What a text file says, and goes on saying: read anew when the file changes, or when asked to. Where the new text is wrong, or the
- * file cannot be read, the last good one stays.
+ * What a text file says, and goes on saying: read anew when the file changes, or when asked to. If the new text is wrong or empty, or
+ * the file cannot be read, the last good text stays. What is no regular file, such as a pipe, is read once.
  */
 export class WatchedFile<T> {
   readonly path: string
@@ -26,7 +26,7 @@ export class WatchedFile<T> {
     this.#text = readText(path)
     this.#value = parse(this.#text, path)
     // By asking the system twice a second: that also sees files that are replaced, links that are moved, and network folders.
-    watchFile(path, { interval: INTERVAL_MS, persistent: false }, this.#onStat)
+    if (statSync(path).isFile()) watchFile(path, { interval: INTERVAL_MS, persistent: false }, this.#onStat)
   }
 
   get value(): T {
@@ -41,7 +41,7 @@ export class WatchedFile<T> {
   /** Reads the file now. What is wrong with it is logged, once for each text. */
   reload(): void {
     try {
-      const text = readText(this.path)
+      const text = readAgain(this.path)
       if (text === this.#text && this.#trouble === '') return
       this.#value = this.#parse(text, this.path)
       this.#text = text
@@ -70,6 +70,16 @@ export class WatchedFile<T> {
       this.reload()
     }, SETTLE_MS).unref()
   }
+}
+
+/** A shell’s > empties a file before its command has anything to write; a pipe has nothing more in it, or nobody to write it. */
+function readAgain(path: string): string {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    throw new Failure(`${path} is no regular file, and cannot be read again`, 'give the path of a file')
+  }
+  const text = readText(path)
+  if (text === '') throw new Failure(`${path} is empty`, 'if nothing is to be in it, write a comment, such as # nobody')
+  return text
 }
 
 function readText(path: string): string {

@@ -3,6 +3,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { decodePublicKey, encodePublicKey } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
+import { linesOf } from '../frame/lines.js'
 import { parsePlain, placeText } from '../frame/place.js'
 
 /** One line of the file. */
@@ -33,17 +34,12 @@ export interface Visitor {
 export function parseAuthorizedKeys(text: string, path: string): AuthorizedKeys {
   const keys = new Map<string, AuthorizedKey>()
   const lines = new Map<string, number>()
-  for (const [at, raw] of text.split(/\r?\n/).entries()) {
-    const words = raw
-      .replace(/(^|\s)#.*$/, '')
-      .trim()
-      .split(/\s+/)
-    if (words[0] === '') continue
-    const where = `${path}:${at + 1}`
+  for (const { words, number } of linesOf(text)) {
+    const where = `${path}:${number}`
     const bad = (reason: string, hint = FORM) => new Failure(`${where}: ${reason}`, hint)
     const key = readKey(words[0] ?? '', where)
     if (lines.has(key)) throw bad(`this key is in line ${lines.get(key)} already`, 'one line a key')
-    lines.set(key, at + 1)
+    lines.set(key, number)
     keys.set(key, readConditions(words.slice(1), bad))
   }
   return keys

@@ -1,10 +1,21 @@
 // Servers that were met before: which key each of them proved. docs/key-files.md has the format.
 
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { decodePublicKey, encodePublicKey } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
+import { linesOf } from '../frame/lines.js'
 
 export interface KnownServer {
   publicKey: Uint8Array
@@ -27,7 +38,8 @@ export function findServer(path: string, place: string): KnownServer | undefined
  * Remembers a server's key. Another process may do so at the same time: then the first one counts.
  * @returns false where it was there already @throws Failure where another key was remembered meanwhile
  */
-export function rememberServer(path: string, place: string, publicKey: Uint8Array): boolean {
+export function rememberServer(link: string, place: string, publicKey: Uint8Array): boolean {
+  const path = behindLinks(link)
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   return withLock(path, () => {
     const text = readIfThere(path)
@@ -58,20 +70,15 @@ export function changedKey(path: string, place: string, known: KnownServer, clai
 /** By `host:port`. */
 export function parseKnownServers(text: string, path: string): Map<string, KnownServer> {
   const servers = new Map<string, KnownServer>()
-  for (const [at, raw] of text.split(/\r?\n/).entries()) {
-    const words = raw
-      .replace(/(^|\s)#.*$/, '')
-      .trim()
-      .split(/\s+/)
+  for (const { words, number } of linesOf(text)) {
     const [place = '', key = '', more] = words
-    if (place === '') continue
-    const where = `${path}:${at + 1}`
+    const where = `${path}:${number}`
     const bad = (reason: string) => new Failure(`${where}: ${reason}`, FORM)
     if (key === '' || more !== undefined || !/:\d+$/.test(place)) throw bad('this is no server and key')
     const name = nameOf(place)
     if (servers.has(name)) throw bad(`${name} is in line ${servers.get(name)?.line} already`)
     try {
-      servers.set(name, { publicKey: decodePublicKey(key), line: at + 1 })
+      servers.set(name, { publicKey: decodePublicKey(key), line: number })
     } catch (error) {
       throw Failure.at(where, error)
     }
@@ -94,11 +101,24 @@ function readIfThere(path: string): string {
   }
 }
 
+/** The file that is to be replaced, and not the link to it. It may not be there yet. */
+function behindLinks(path: string): string {
+  for (let left = MOST_LINKS; left > 0; left -= 1) {
+    try {
+      path = resolve(dirname(path), readlinkSync(path))
+    } catch {
+      return path
+    }
+  }
+  throw new Failure(`${path} is a link that leads to itself`)
+}
+
 /** All of it or nothing, whatever happens in between. */
 function replaceFile(path: string, text: string): void {
   const draft = `${path}.${process.pid}.new`
+  const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0o600
   try {
-    writeFileSync(draft, text, { mode: 0o600, flush: true })
+    writeFileSync(draft, text, { mode: mode & 0o777, flush: true })
     renameSync(draft, path)
   } catch (error) {
     unlinkIfThere(draft)
@@ -148,3 +168,4 @@ const FORM = 'a line is HOST:PORT and the key, pk_…; correct it, or remove it'
 const LOCK_STALE_MS = 10_000
 const LOCK_WAIT_MS = 15_000
 const LOCK_RETRY_MS = 20
+const MOST_LINKS = 40

@@ -16,21 +16,31 @@ export const keyOptions = {
     summary: 'takes the key file’s passphrase from here: the first line of a file or of an open descriptor',
     completes: 'file',
   },
+  'insecure-key-file': {
+    summary: 'takes the key file, and the passphrase file, whoever owns them or may read them',
+  },
 } as const
 
-interface KeyValues {
+/** What `loadKey` needs besides the file’s name. */
+export interface KeyAccess {
+  'passphrase-file'?: string | undefined
+  'insecure-key-file'?: boolean
+}
+
+export interface KeyValues extends KeyAccess {
   key: string | undefined
-  'passphrase-file': string | undefined
 }
 
 /** The key pair that the options name; without them, one that nobody knows. */
 export async function keyPairOf(values: KeyValues): Promise<KeyPair> {
-  return values.key === undefined ? generateKeyPair() : await loadKey(values.key, values['passphrase-file'])
+  return values.key === undefined ? generateKeyPair() : await loadKey(values.key, values)
 }
 
-/** The key pair in a file; where it is sealed, its passphrase is asked for at the terminal, or read from `source`. */
-export async function loadKey(path: string, source: string | undefined): Promise<KeyPair> {
-  return await readSecretFile(path, () =>
-    source === undefined ? askPassphrase(`passphrase of ${path}: `) : readPassphrase(source),
-  )
+/** The key pair in a file; if it is sealed, its passphrase is asked for at the terminal, or read from where the options say. */
+export async function loadKey(path: string, access: KeyAccess = {}): Promise<KeyPair> {
+  const { 'passphrase-file': source, 'insecure-key-file': insecure = false } = access
+  const trust = insecure ? 'insecure' : 'checked'
+  const passphrase = () =>
+    source === undefined ? askPassphrase(`passphrase of ${path}: `) : readPassphrase(source, trust)
+  return await readSecretFile(path, passphrase, trust)
 }

@@ -4,12 +4,13 @@
 import { openSync, readFileSync } from 'node:fs'
 import { ReadStream, WriteStream } from 'node:tty'
 import { Failure } from '../frame/failure.js'
-import { readPrivate } from './private-file.js'
+import { readPrivate, type Trust } from './private-file.js'
 
 /** The first line of a file, or of a descriptor `fd:N`. */
-export function readPassphrase(source: string): string {
-  const text = /^fd:\d{1,4}$/.test(source) ? readDescriptor(Number(source.slice(3))) : readPrivate(source)
-  return checkPassphrase(text.split(/\r?\n/, 1)[0] ?? '')
+export function readPassphrase(source: string, trust: Trust = 'checked'): string {
+  const text = /^fd:\d{1,4}$/.test(source) ? readDescriptor(Number(source.slice(3))) : readPrivate(source, { trust })
+  // An editor’s byte order mark is no part of it.
+  return checkPassphrase(text.replace(/^\ufeff/, '').split(/\r?\n/, 1)[0] ?? '')
 }
 
 function readDescriptor(descriptor: number): string {

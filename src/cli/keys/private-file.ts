@@ -1,12 +1,20 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { Failure } from '../frame/failure.js'
+
+/** Whether it matters who else may read a file: `insecure` is for those who say that it does not. */
+export type Trust = 'checked' | 'insecure'
+
+interface Reading {
+  /** What to do if there is no such file. */
+  absent?: string
+  trust?: Trust
+}
 
 /**
  * The text of a file with a secret in it.
- * @param absent what to do where there is no such file
- * @throws Failure where others than its owner can read, write or run it; what is no file, such as a pipe, is not looked at in this way
+ * @throws Failure if others may read it, see `checkAccess`; what is no file, such as a pipe, is not looked at in this way
  */
-export function readPrivate(path: string, absent = ''): string {
+export function readPrivate(path: string, { absent = '', trust = 'checked' }: Reading = {}): string {
   let descriptor: number
   try {
     descriptor = openSync(path, 'r')
@@ -19,12 +27,7 @@ export function readPrivate(path: string, absent = ''): string {
     // By its descriptor, so that what is looked at is what is read.
     const status = fstatSync(descriptor)
     if (status.isDirectory()) throw new Failure(`${path} is a directory`, 'give a file')
-    if (status.isFile() && process.platform !== 'win32' && (status.mode & OTHERS) !== 0) {
-      throw new Failure(
-        `others than its owner may read ${path} (mode ${(status.mode & 0o777).toString(8).padStart(4, '0')})`,
-        `chmod 600 ${path}; if someone has read it, make a new one`,
-      )
-    }
+    if (status.isFile() && trust === 'checked') checkAccess(path, status)
     if (status.size > LARGEST) throw new Failure(`${path} is too large to be what it should`)
     return readFileSync(descriptor, 'utf8')
   } finally {
@@ -32,6 +35,28 @@ export function readPrivate(path: string, absent = ''): string {
   }
 }
 
-// All of the group's and the others' bits.
-const OTHERS = 0o077
+/**
+ * As PostgreSQL has it: a file of this user’s is for nobody else; one of root’s may be read by its group too, which is how platforms
+ * hand secrets over (Kubernetes’ fsGroup, systemd’s credentials).
+ */
+function checkAccess(path: string, { uid, mode }: Stats): void {
+  const user = process.geteuid?.()
+  if (user === undefined) return
+  if (uid !== user && uid !== ROOT) {
+    throw new Failure(
+      `${path} belongs to another user (${uid}), who may read and change it`,
+      `chown it to the user that runs this (${user}); --insecure-key-file takes it all the same`,
+    )
+  }
+  const others = uid === user ? GROUP_AND_OTHERS : ALL_BUT_GROUP_READS
+  if ((mode & others) === 0) return
+  throw new Failure(
+    `others than its owner may read ${path} (mode ${(mode & 0o777).toString(8).padStart(4, '0')})`,
+    `chmod ${uid === user ? '600' : '640'} ${path}; if someone has read it, make a new one`,
+  )
+}
+
+const ROOT = 0
+const GROUP_AND_OTHERS = 0o077
+const ALL_BUT_GROUP_READS = 0o037
 const LARGEST = 64 * 1024

@@ -4,7 +4,7 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:
 import type { KeyPair } from '../../node/index.js'
 import { decodeSecretKey, encodePublicKey, encodeSecretKey, publicKeyOf } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
-import { readPrivate } from './private-file.js'
+import { readPrivate, type Trust } from './private-file.js'
 import { isSealed, readSealed, seal, unseal } from './sealed.js'
 
 /** The text of a secret key file; with a passphrase, it needs that to be read. */
@@ -41,8 +41,13 @@ export function createSecretFile(path: string, text: string): void {
  * @param passphrase asked for the passphrase, where the file needs one
  * @throws Failure where others than its owner can read the file, and where it is wrong
  */
-export async function readSecretFile(path: string, passphrase: () => string | Promise<string>): Promise<KeyPair> {
-  const { line, number } = keyLine(readPrivate(path, 'nopki keygen -o FILE makes a secret key'), path)
+export async function readSecretFile(
+  path: string,
+  passphrase: () => string | Promise<string>,
+  trust: Trust = 'checked',
+): Promise<KeyPair> {
+  const text = readPrivate(path, { absent: 'nopki keygen -o FILE makes a secret key', trust })
+  const { line, number } = keyLine(text, path)
   const where = `${path}:${number}`
   const secretKey = isSealed(line)
     ? await unseal(readSealed(line, where), await passphrase(), where)

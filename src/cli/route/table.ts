@@ -2,22 +2,23 @@
 
 import { decodePublicKey, encodePublicKey } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
+import { linesOf } from '../frame/lines.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 
 /** By public key, as `encodePublicKey` writes it. */
 export type Table = ReadonlyMap<string, readonly Place[]>
 
 /**
- * A line a key: the key, then its backends. `#` starts a comment.
+ * A line a key: the key, then its backends.
  * @param path for errors, which name the line
  * @throws Failure
  */
 export function parseTable(text: string, path: string): Table {
   const table = new Map<string, readonly Place[]>()
-  text.split('\n').forEach((line, index) => {
-    const [key, ...backends] = line.replace(/#.*/, '').trim().split(/\s+/)
-    if (key) addRoute(table, key, backends, `${path}:${index + 1}`)
-  })
+  for (const { words, number } of linesOf(text)) {
+    const [key = '', ...backends] = words
+    addRoute(table, key, backends, `${path}:${number}`)
+  }
   return table
 }
 

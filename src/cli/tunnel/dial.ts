@@ -13,7 +13,7 @@ import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { changedKey, defaultKnownServers, findServer, type KnownServer, rememberServer } from '../keys/known-servers.js'
-import { keyOptions, keyPairOf } from '../keys/options.js'
+import { type KeyValues, keyOptions, keyPairOf } from '../keys/options.js'
 import { keylogOption, keylogTo } from './keylog.js'
 
 export const ADDRESS = {
@@ -33,9 +33,7 @@ export const dialOptions = {
   ...keylogOption,
 } as const
 
-interface DialValues {
-  key: string | undefined
-  'passphrase-file': string | undefined
+interface DialValues extends KeyValues {
   'server-key': string | undefined
   'trust-on-first-use': boolean
   'known-servers': string | undefined
