@@ -33,8 +33,13 @@ const wasm: {
   section(sections: Section[], name: string): Section
   withCustomSection(bytes: Uint8Array, name: string, text: string): Uint8Array
 } = await tool('wasm.js')
-const { link, SIZE_BUDGET }: { link(core: Uint8Array, libsodium: Libsodium): Uint8Array; SIZE_BUDGET: number } =
-  await tool('link.js')
+const {
+  link,
+  SIZE_BUDGET,
+}: {
+  link(core: Uint8Array, libsodium: Libsodium, cipher?: Uint8Array): Uint8Array
+  SIZE_BUDGET: number
+} = await tool('link.js')
 const {
   takeLibsodium,
   checkHash,
@@ -42,12 +47,25 @@ const {
   await tool('libsodium.js')
 
 const core = readFileSync(new URL('build/core.wasm', root))
+const cipher = readFileSync(new URL('build/simd.wasm', root))
 const channel = readFileSync(new URL('build/channel.wasm', root))
 const libsodium = await takeLibsodium()
 
 test('the core has no static data, memory, table or global of its own', () => {
   const names = wasm.readSections(core).map(it => it.name)
   assert.equal(names, ['type', 'import', 'function', 'export', 'code'])
+})
+
+test('the cipher has no static data, memory, table or global of its own', () => {
+  const sections = wasm.readSections(cipher)
+  assert.equal(
+    sections.map(it => it.name),
+    ['type', 'import', 'function', 'export', 'code'],
+  )
+  assert.equal(
+    wasm.readImports(sections).map(it => `${it.module}.${it.base}`),
+    ['layout.stack_base', 'env.memory'],
+  )
 })
 
 test('the channel keeps to its size and imports from the host alone', () => {
@@ -91,7 +109,7 @@ test("the host's view of the exports has the same names and numbers of parameter
 })
 
 test('linking again gives the same bytes', () => {
-  assert.ok(channel.equals(wasm.withCustomSection(link(core, libsodium), VERSION_SECTION, VERSION)))
+  assert.ok(channel.equals(wasm.withCustomSection(link(core, libsodium, cipher), VERSION_SECTION, VERSION)))
 })
 
 test('the channel says its version, which is the package’s', () => {
@@ -138,6 +156,17 @@ test('the linker names a function that is not what the core takes it for', () =>
     "libsodium's crypto_scalarmult_base is (i32, i32, i32) -> i32, and assembly/sodium.ts declares it as (i32, i32) -> i32",
   )
 })
+
+test('the linker names what the cipher has and the core has no use for, or takes for something else', () => {
+  const other = withImports(core, it => (it.base === ENCRYPT ? { ...it, base: 'other' } : it))
+  assert.throws(() => link(other, libsodium, cipher), `simd.wasm exports ${ENCRYPT}, which the core does not import`)
+  const sections = wasm.readSections(core)
+  const random = wasm.readImports(sections).find(it => it.base === 'random')!
+  const wrong = withImports(core, it => (it.base === ENCRYPT ? { ...it, tail: random.tail } : it))
+  assert.throws(() => link(wrong, libsodium, cipher), `simd.wasm's ${ENCRYPT} is (i32, i32,`)
+})
+
+const ENCRYPT = 'crypto_aead_chacha20poly1305_ietf_encrypt'
 
 test('the linker names an import that the host would not supply', () => {
   const foreign = withImports(core, it => (it.module === 'host' ? { ...it, module: 'other' } : it))

@@ -14,6 +14,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { build as viteBuild } from 'vite'
 import type { ChannelError } from '../src/errors.js'
+import { skipped } from './runtimes/skip.js'
 import { wasm } from './support/engines.js'
 import { rejects } from './support/sockets.js'
 
@@ -123,6 +124,22 @@ function run(source: string, ...flags: string[]): string {
   } finally {
     rmSync(file)
   }
+}
+
+if (process.arch !== 'x64') skipped('an engine without SIMD says so', 'node cannot be without SIMD on this machine')
+else {
+  test('an engine without SIMD says so', () => {
+    const source = `import { readFileSync } from 'node:fs'
+      import { generateKeyPair } from 'nopki'
+      import { ready } from 'nopki/web'
+      const wasm = readFileSync(new URL('channel.wasm', import.meta.url))
+      const say = error => console.log(error.code, error.message)
+      try { generateKeyPair() } catch (error) { say(error) }
+      await ready(wasm).catch(say)`
+    const said = run(source, '--no-enable-sse4-1').trim().split('\n')
+    assert.is(said.length, 2)
+    for (const line of said) assert.match(line, /^USE_NO_WASM USE_NO_WASM: .*; channel\.wasm needs WebAssembly SIMD/)
+  })
 }
 
 test('a browser has to load first, and an import does nothing by itself', () => {

@@ -1,7 +1,8 @@
 import { instantiateSync } from '@assemblyscript/loader'
-import { ChannelError } from '../errors.js'
+import { ChannelError, ERRORS } from '../errors.js'
 import type { CoreExports } from './exports.js'
 import type { HostImports, HostPrimitives } from './host.js'
+import { simdMissing } from './simd.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -44,7 +45,8 @@ export class Core {
       this.arena = this.exports.createArena()
     } catch (cause) {
       if (cause instanceof ChannelError) throw cause
-      throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { cause })
+      const next = simdMissing() ?? ERRORS.USE_NO_WASM.next
+      throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { next, cause })
     }
   }
 

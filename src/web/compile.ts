@@ -1,3 +1,4 @@
+import { simdMissing } from '../core/simd.js'
 import { ChannelError } from '../errors.js'
 import { bytesOf } from './bytes.js'
 
@@ -17,7 +18,9 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
     return await compileBytes(source)
   } catch (cause) {
     throw new ChannelError('USE_NO_WASM', `${from} gave no WebAssembly: ${(cause as Error).message}`, {
-      next: 'serve the package’s channel.wasm there, or say with `await ready(url)` where it is (`nopki/channel.wasm`)',
+      next:
+        simdMissing() ??
+        'serve the package’s channel.wasm there, or say with `await ready(url)` where it is (`nopki/channel.wasm`)',
       cause,
     })
   }

@@ -1,4 +1,4 @@
-// libsodium's wasm and the core become one module, which imports nothing but host.*
+// libsodium's wasm, the core, and a cipher in libsodium's place become one module, which imports nothing but host.*
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -28,8 +28,10 @@ import {
 
 export const SIZE_BUDGET = 144_000
 const STACK_BYTES = 64 * 1024
+const CIPHER = 'cipher'
 // The features that every supported runtime has, and libsodium and asc use.
 const FEATURES = [
+  '--enable-simd',
   '--enable-bulk-memory',
   '--enable-sign-ext',
   '--enable-nontrapping-float-to-int',
@@ -46,12 +48,15 @@ const SODIUM_IMPORTS = /** @type {Record<string, string>} */ ({
 
 /**
  * Throws an Error that names the cause where the result would not be what it has to be.
- * @param {Uint8Array} coreBytes core.wasm @param {Libsodium} libsodium @returns {Uint8Array} channel.wasm
+ * @param {Uint8Array} coreBytes core.wasm @param {Libsodium} libsodium
+ * @param {Uint8Array} [cipherBytes] simd.wasm: what it exports is taken from there instead of from libsodium
+ * @returns {Uint8Array} channel.wasm
  */
-export function link(coreBytes, { bytes, names }) {
+export function link(coreBytes, { bytes, names }, cipherBytes) {
   const core = readSections(coreBytes)
   const sodium = readSections(bytes)
   const layout = readLayout(sodium)
+  if (cipherBytes) bindCipher(core, readSections(cipherBytes))
   nameSodium(
     sodium,
     names,
@@ -61,18 +66,17 @@ export function link(coreBytes, { bytes, names }) {
   const folder = mkdtempSync(join(tmpdir(), 'nopki-link-'))
   try {
     const path = (/** @type {string} */ file) => join(folder, file)
-    writeFileSync(path('core.wasm'), coreBytes)
-    writeFileSync(path('sodium.wasm'), writeSections(sodium))
-    writeFileSync(path('layout.wasm'), constantsModule(layout))
+    const parts = {
+      env: writeSections(sodium),
+      layout: constantsModule(layout),
+      ...(cipherBytes && { [CIPHER]: cipherBytes }),
+      core: writeSections(core),
+    }
+    for (const [name, part] of Object.entries(parts)) writeFileSync(path(`${name}.wasm`), part)
     binaryen(
       'wasm-merge',
       ...FEATURES,
-      path('sodium.wasm'),
-      'env',
-      path('layout.wasm'),
-      'layout',
-      path('core.wasm'),
-      'core',
+      ...Object.keys(parts).flatMap(name => [path(`${name}.wasm`), name]),
       '--skip-export-conflicts',
       '-o',
       path('merged.wasm'),
@@ -122,7 +126,7 @@ function nameSodium(sodium, names, wanted) {
   const missing = found.filter(it => !it.export).map(it => it.base)
   if (missing.length) throw new Error(`the libsodium package no longer has ${missing.join(', ')}`)
   const exports = found.map(it => ({ .../** @type {Export} */ (it.export), name: it.base }))
-  checkTypes(sodium, wanted, exports)
+  checkTypes('libsodium', sodium, wanted, exports)
 
   const imports = readImports(sodium)
   const types = imports.map(it => it.type)
@@ -135,14 +139,33 @@ function nameSodium(sodium, names, wanted) {
   )
 }
 
-/** What assembly/sodium.ts declares has to be what libsodium has. @param {Section[]} sodium @param {Import[]} wanted @param {Export[]} exports */
-function checkTypes(sodium, wanted, exports) {
-  const types = readFunctionTypes(sodium)
+/**
+ * Has the core import from the cipher what that exports.
+ * @param {Section[]} core @param {Section[]} cipher @returns {void}
+ */
+function bindCipher(core, cipher) {
+  const exports = readExports(cipher).filter(it => it.kind === 'func')
+  const imports = readImports(core)
+  const replaced = exports.map(({ name }) => imports.find(it => it.module === 'env' && it.base === name))
+  const unused = exports.filter((_, at) => !replaced[at]).map(it => it.name)
+  if (unused.length) throw new Error(`simd.wasm exports ${unused.join(', ')}, which the core does not import`)
+  checkTypes('simd.wasm', cipher, /** @type {Import[]} */ (replaced), exports)
+  section(core, 'import').body = writeImports(
+    imports.map(it => (replaced.includes(it) ? { ...it, module: CIPHER } : it)),
+  )
+}
+
+/**
+ * What assembly/sodium.ts declares has to be what a module has.
+ * @param {string} whose @param {Section[]} module @param {Import[]} wanted @param {Export[]} exports
+ */
+function checkTypes(whose, module, wanted, exports) {
+  const types = readFunctionTypes(module)
   exports.forEach(({ name, kind, index }, at) => {
     const type = kind === 'func' ? types[index] : kind
     const declared = wanted[at]?.type
     if (type !== declared) {
-      throw new Error(`libsodium's ${name} is ${type}, and assembly/sodium.ts declares it as ${declared}`)
+      throw new Error(`${whose}'s ${name} is ${type}, and assembly/sodium.ts declares it as ${declared}`)
     }
   })
 }

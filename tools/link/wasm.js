@@ -70,6 +70,7 @@ export function readTypes(sections) {
 
 /** @param {Section[]} sections @returns {Import[]} */
 export function readImports(sections) {
+  if (!sections.some(it => it.name === 'import')) return []
   const types = readTypes(sections)
   const reader = new Reader(section(sections, 'import').body)
   return reader.list(() => {
