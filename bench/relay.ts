@@ -11,7 +11,7 @@ const keyPair = generateKeyPair()
 
 const server =
   kind === 'expose'
-    ? createServer({ keyPair, ...HALF_OPEN }, channel => {
+    ? createServer({ keyPair, authorize: 'anyone', ...HALF_OPEN }, channel => {
         join(channel, net.connect({ port: Number(to), host: '127.0.0.1', ...HALF_OPEN }))
       })
     : net.createServer({ ...HALF_OPEN, pauseOnConnect: true }, async plain => {

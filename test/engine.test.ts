@@ -368,7 +368,7 @@ for (const version of VERSIONS) {
   test(`v${version}: an unpinned client learns who answers`, () => {
     const core = freshCore()
     const pair = {
-      client: Engine.client(core, { keyPair: clientKeys, version }),
+      client: Engine.client(core, { keyPair: clientKeys, serverKey: 'any', version }),
       server: Engine.server(core, { keyPair: serverKeys, versions: [1, 2] }),
     }
     handshake(pair)
@@ -513,7 +513,8 @@ test('wrong options are named', () => {
   // biome-ignore lint/suspicious/noExplicitAny: what a caller without types may give
   const server = (options: any) => codeOf(() => Engine.server(core, { keyPair: serverKeys, ...options }))
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  const client = (options: any) => codeOf(() => Engine.client(core, { keyPair: clientKeys, ...options }))
+  const client = (options: any) =>
+    codeOf(() => Engine.client(core, { keyPair: clientKeys, serverKey: 'any', ...options }))
   assert.is(server({ keyPair: half }), 'USE_BAD_KEY')
   assert.is(server({ keyPair: undefined }), 'USE_BAD_KEY')
   assert.is(client({ serverKey: 'pk_x' }), 'USE_BAD_KEY')

@@ -15,7 +15,7 @@ const core = nodeCore()
 
 test('10,000 connections that sent 4 bytes of a hello hold under 2 KiB of core memory each, and no record buffer', async () => {
   const COUNT = 10_000
-  const server = createServer({ keyPair, maxPendingHandshakes: COUNT + 1, handshakeTimeout: 0 })
+  const server = createServer({ keyPair, authorize: 'anyone', maxPendingHandshakes: COUNT + 1, handshakeTimeout: 0 })
   const port = await listen(server)
   const used = core.bytesInUse
   const flood = run('flood.js', port, COUNT)
@@ -42,7 +42,7 @@ test('a reader that stops while the writer has 1 GiB to send: neither process gr
   const hash = createHash('sha256')
   let received = 0
   let reader: SecureSocket | undefined
-  const server = createServer({ keyPair }, socket => {
+  const server = createServer({ keyPair, authorize: 'anyone' }, socket => {
     reader = socket
     socket.on('error', error => assert.unreachable(String(error)))
   })
@@ -83,7 +83,7 @@ test('a reader that stops while the writer has 1 GiB to send: neither process gr
 })
 
 test('1,000 connections opened, used and closed leave core memory and handles where they were', async () => {
-  const server = createServer({ keyPair, versions: [1, 2] }, socket => socket.pipe(socket))
+  const server = createServer({ keyPair, authorize: 'anyone', versions: [1, 2] }, socket => socket.pipe(socket))
   const port = await listen(server)
   const use = async (version: 1 | 2) => {
     const socket = await connect({ host: '127.0.0.1', port, serverKey: keyPair.publicKey, version })

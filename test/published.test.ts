@@ -269,7 +269,7 @@ check('with allowTruncation a close in the middle of a record is no end either',
 
 /** Our client, connected to that program. */
 async function publishedServer(
-  options: ConnectOptions = {},
+  options: Partial<ConnectOptions> = {},
 ): Promise<{ client: SecureSocket; accepted: Promise<NaivePeer> }> {
   const [near, far] = wire()
   const accepted = NaivePeer.accept(far)

@@ -90,7 +90,7 @@ async function echoServer() {
   const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0 })
   await once(sockets, 'listening')
   const heard = once(sockets, 'connection').then(async ([socket]) => {
-    const channel = await acceptWebSocket(socket, { keyPair })
+    const channel = await acceptWebSocket(socket, { keyPair, authorize: 'anyone' })
     const { value } = await channel.messages().next()
     const message = value ?? new Uint8Array()
     await channel.send(message)

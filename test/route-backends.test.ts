@@ -122,7 +122,7 @@ check('a server of version 1 alone answers the router too', async () => {
   const port = await freePort()
   const routing = await startRouting([line(serverKeys.publicKey, port)])
   await rejects(dialThrough(routing.port), 'PEER_REJECTED')
-  const server = track(createServer({ keyPair: serverKeys, versions: [1] }))
+  const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [1] }))
   server.listen(port, '127.0.0.1')
   await until(() => routing.health.length === 2)
   assert.is(routing.health[1], `up 127.0.0.1:${port}`)
@@ -151,7 +151,7 @@ check('a backend that is taken out of the table while it is down, and put back, 
   assert.equal(routing.backends.down, [`127.0.0.1:${first!.port}`])
   routing.backends.retain(places.slice(1))
   assert.equal(routing.backends.down, [])
-  const again = track(createServer({ keyPair: serverKeys }))
+  const again = track(createServer({ keyPair: serverKeys, authorize: 'anyone' }))
   await new Promise<void>(resolve => again.listen(first!.port, '127.0.0.1', resolve))
   let served = 0
   again.on('secureConnection', socket => {

@@ -254,7 +254,7 @@ for (const version of VERSIONS) {
 
   check('a client without a pinned key learns the server’s', async () => {
     const { port } = await serve()
-    const client = track(await connect({ host: '127.0.0.1', port, version }))
+    const client = track(await connect({ host: '127.0.0.1', port, version, serverKey: 'any' }))
     assert.equal(client.remotePublicKey, serverKeys.publicKey)
   })
 
@@ -273,7 +273,7 @@ for (const version of VERSIONS) {
       const { server, port } = await serve({ strangers })
       const known = await dial(port, { version })
       assert.equal(known.remotePublicKey, serverKeys.publicKey)
-      const stranger = connect({ host: '127.0.0.1', port, version })
+      const stranger = connect({ host: '127.0.0.1', port, version, serverKey: 'any' })
       if (strangers === 'answer') {
         track(await stranger)
         continue
@@ -342,14 +342,14 @@ for (const version of VERSIONS) {
   })
 
   check('a Duplex from elsewhere is served, and counted', async () => {
-    const server = createServer({ keyPair: serverKeys, versions: [version] })
+    const server = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] })
     const [near, far] = duplexPair()
     track(near)
     track(far)
     const accepted = next(server, 'secureConnection')
     server.emit('connection', far)
     assert.is(server.pendingHandshakes, 1)
-    const client = track(await connect({ stream: near, version }))
+    const client = track(await connect({ stream: near, version, serverKey: 'any' }))
     const [socket] = await accepted
     track(socket)
     assert.is(server.pendingHandshakes, 0)
@@ -358,7 +358,7 @@ for (const version of VERSIONS) {
   })
 
   check('without a listener a connection is dropped', async () => {
-    const server = track(createServer({ keyPair: serverKeys, versions: [version] }))
+    const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] }))
     server.on('connection', transport => track(transport))
     const port = await listen(server)
     checkError(await failureOf(await dial(port, { version })), 'LINK_TRUNCATED')
@@ -385,7 +385,7 @@ const check = (name: string, run: () => Promise<void>) => guarded(test, name, ru
 
 check('which versions are served', async () => {
   const attempt = async (versions: (1 | 2)[] | undefined, version: 1 | 2, serverKey?: Uint8Array) => {
-    const server = track(createServer({ keyPair: serverKeys, ...(versions && { versions }) }))
+    const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', ...(versions && { versions }) }))
     server.on('connection', transport => track(transport))
     server.on('secureConnection', socket => track(socket))
     let error: ChannelError | undefined
@@ -393,7 +393,7 @@ check('which versions are served', async () => {
       error = it as ChannelError
     })
     const port = await listen(server)
-    const client = await connect({ host: '127.0.0.1', port, version, ...(serverKey && { serverKey }) }).then(
+    const client = await connect({ host: '127.0.0.1', port, version, serverKey: serverKey ?? 'any' }).then(
       socket => `connected with ${track(socket).version}`,
       (it: ChannelError) => (it.reject ? `${it.code} ${it.reject}` : it.code),
     )
@@ -574,7 +574,7 @@ check('a signal that is aborted as a client connects leaves that client alone', 
 })
 
 check('a signal that is aborted already, or while authorize is asked', async () => {
-  const server = createServer({ keyPair: serverKeys, signal: AbortSignal.abort() })
+  const server = createServer({ keyPair: serverKeys, authorize: 'anyone', signal: AbortSignal.abort() })
   const closed = next(server, 'close')
   server.listen(0, '127.0.0.1')
   await closed
@@ -624,14 +624,15 @@ check('what a connection’s listener throws is the process’s, not the handsha
 
 check('listening where someone else does gives the system’s error', async () => {
   const { port } = await serve()
-  const server = track(createServer({ keyPair: serverKeys }))
+  const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone' }))
   server.listen(port, '127.0.0.1')
   checkError((await next(server, 'error'))[0], 'EADDRINUSE')
 })
 
 check('wrong options are typed errors at once', async () => {
   const before = nodeCore().bytesInUse
-  const wrong = (options: object, code: string) => throws(() => createServer({ keyPair: serverKeys, ...options }), code)
+  const sound = { keyPair: serverKeys, authorize: 'anyone' as const }
+  const wrong = (options: object, code: string) => throws(() => createServer({ ...sound, ...options }), code)
   wrong({ keyPair: undefined }, 'USE_BAD_KEY')
   wrong({ keyPair: { ...serverKeys, publicKey: otherKeys.publicKey } }, 'USE_BAD_KEY')
   wrong({ keyPair: { publicKey: 'pk_', secretKey: 'sk_' } }, 'USE_BAD_KEY')

@@ -302,7 +302,7 @@ for (const version of VERSIONS) {
 
   check('destroy() ends the wait of an alert()', async () => {
     const [near, far] = await plainPair()
-    const listener = createServer({ keyPair: serverKeys, versions: [version] })
+    const listener = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] })
     const accepted = next(listener, 'secureConnection')
     listener.emit('connection', far)
     // The second implementation reads when it is told to, and so never closes.
@@ -479,7 +479,7 @@ for (const version of VERSIONS) {
 
   check('behind a bad record nothing more is taken, though what came before it waits to be read', async () => {
     const [near, far] = await plainPair()
-    const listener = createServer({ keyPair: serverKeys, versions: [version] })
+    const listener = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] })
     const accepted = next(listener, 'secureConnection')
     listener.emit('connection', far)
     const peer = await connectPeer({ socket: near, version, longTermSecretKey: clientKeys.secretKey })
@@ -864,7 +864,7 @@ for (const version of VERSIONS) {
       const ours = near.listeners(event).filter(listener => listener.name !== 'onReadableStreamEnd')
       assert.is(ours.length, 0, event)
     }
-    await rejects(connect({ stream: near, version }), 'LINK_CLOSED')
+    await rejects(connect({ stream: near, version, serverKey: 'any' }), 'LINK_CLOSED')
   })
 }
 
@@ -884,16 +884,16 @@ check('an address in place of options', async () => {
 check('connecting to nothing gives the system’s error', async () => {
   // A port that no program gets by chance.
   await rejects(dial(1), 'ECONNREFUSED')
-  await rejects(connect({ path: '/nonexistent/socket' }), 'ENOENT')
-  await rejects(connect({ host: '127.0.0.1', port: 70_000 }), 'ERR_SOCKET_BAD_PORT')
+  await rejects(connect({ path: '/nonexistent/socket', serverKey: 'any' }), 'ENOENT')
+  await rejects(connect({ host: '127.0.0.1', port: 70_000, serverKey: 'any' }), 'ERR_SOCKET_BAD_PORT')
   const lookup: net.LookupFunction = (host, _options, callback) =>
     callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '')
-  await rejects(connect({ host: 'nowhere.invalid', port: 1, lookup }), 'ENOTFOUND')
+  await rejects(connect({ host: 'nowhere.invalid', port: 1, lookup, serverKey: 'any' }), 'ENOTFOUND')
 })
 
 check('a client without a pinned key learns the server’s', async () => {
   const { port } = await serve()
-  const client = track(await connect({ host: '127.0.0.1', port }))
+  const client = track(await connect({ host: '127.0.0.1', port, serverKey: 'any' }))
   assert.equal(client.remotePublicKey, serverKeys.publicKey)
 })
 

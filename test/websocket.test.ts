@@ -26,7 +26,7 @@ cleanUpAfter(test)
 const check = (name: string, run: () => Promise<void>) => guarded(test, name, run)
 
 const AS_CLIENT = { keyPair: clientKeys, serverKey: serverKeys.publicKey }
-const AS_SERVER = { keyPair: serverKeys }
+const AS_SERVER = { keyPair: serverKeys, authorize: 'anyone' as const }
 
 check('binary messages carry the stream, of any size; the end closes the WebSocket with 1000', async () => {
   const { client, server, near, far } = await socketChannels()

@@ -31,7 +31,7 @@ export function nopki(options: object): Contestant {
 
     async describe() {
       const keyPair = generateKeyPair()
-      const server = createServer({ keyPair, ...options }, socket => socket.end())
+      const server = createServer({ keyPair, authorize: 'anyone', ...options }, socket => socket.end())
       await once(server.listen(0, HOST), 'listening')
       const { port } = server.address() as AddressInfo
       const socket = await connect({ host: HOST, port, serverKey: keyPair.publicKey, ...options })

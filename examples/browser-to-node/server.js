@@ -39,7 +39,8 @@ function fileOf(pathname) {
 
 new WebSocketServer({ server }).on('connection', async socket => {
   try {
-    const channel = await acceptWebSocket(socket, { keyPair })
+    // Anyone may see this page, so anyone may use its channel: `authorize: peer => …` lets in only whom you know.
+    const channel = await acceptWebSocket(socket, { keyPair, authorize: 'anyone' })
     for await (const message of channel.messages()) await channel.send(message.reverse())
     await channel.close()
   } catch (error) {

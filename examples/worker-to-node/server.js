@@ -7,7 +7,8 @@ import { createServer, encodePublicKey, formatAddress, generateKeyPair } from 'n
 // A server of your own keeps its key pair, so that its address stays the same.
 const keyPair = generateKeyPair()
 
-const server = createServer({ keyPair, allowHalfOpen: true }, async socket => {
+// It greets anyone; a server with something to lose decides here: `authorize: peer => …`.
+const server = createServer({ keyPair, authorize: 'anyone', allowHalfOpen: true }, async socket => {
   let name = ''
   try {
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) name += chunk

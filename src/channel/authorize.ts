@@ -13,12 +13,13 @@ export async function askAuthorize(
   asked: Pick<Peer, 'signal'>,
   place: PeerPlace = {},
 ): Promise<true | object | ChannelError> {
-  if (!options.authorize) return true
+  const { authorize } = options
+  if (authorize === 'anyone') return true
   const peer = peerOf(engine, asked, place)
   const refused = (cause?: unknown) =>
     new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`, { cause })
   try {
-    const answer = await options.authorize(peer)
+    const answer = await authorize(peer)
     return answer === true || (typeof answer === 'object' && answer !== null) ? answer : refused()
   } catch (cause) {
     return cause instanceof ChannelError && cause.code === 'PEER_NOT_AUTHORIZED' ? cause : refused(cause)

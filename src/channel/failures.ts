@@ -7,7 +7,8 @@ import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 /** What a promise-returning call rejects with when its signal is aborted: the reason that users of AbortSignal expect. */
 export function abortError(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.reason
-  return reason instanceof Error ? reason : new DOMException('This operation was aborted', 'AbortError')
+  const isError = typeof reason === 'object' && reason !== null && 'message' in reason
+  return isError ? (reason as Error) : new DOMException('This operation was aborted', 'AbortError')
 }
 
 /** The carrier's own error, such as ECONNRESET, as the cause of what it did to the channel. */

@@ -1,4 +1,11 @@
-import { badOption, type ClientEngineOptions, checkInteger, type ServerEngineOptions } from '../engine/options.js'
+import {
+  CLIENT_OPTIONS,
+  type ClientEngineOptions,
+  checkPinned,
+  SERVER_OPTIONS,
+  type ServerEngineOptions,
+} from '../engine/options.js'
+import { badOption, type Check, integer, method, missing, type OptionTable, snapshot } from '../engine/snapshot.js'
 import type { KeyPair } from '../keys/pair.js'
 
 /** What every channel can be told, besides what its engine takes. Times are in milliseconds; 0 turns one off. */
@@ -34,27 +41,55 @@ export interface Peer {
   signal: AbortSignal
 }
 
+export type Authorize = (peer: Peer) => boolean | object | undefined | Promise<boolean | object | undefined>
+
 export type ServerOptions = ServerEngineOptions &
   ChannelOptions & {
     /**
      * Decides whether a client is served, when it has proved who it is. True lets it in; so does an object, which becomes the
      * channel’s `authorization`. Anything else refuses it with alert 3; so does a throw. The client is told the reason of a
-     * ChannelError PEER_NOT_AUTHORIZED that is thrown, and of no other error. Without `authorize`, every client is served.
+     * ChannelError PEER_NOT_AUTHORIZED that is thrown, and of no other error. `'anyone'` serves every client that proves a key,
+     * whoever it is.
      */
-    authorize?(peer: Peer): boolean | object | undefined | Promise<boolean | object | undefined>
+    authorize: Authorize | 'anyone'
   }
 
-/** @throws ChannelError USE_BAD_OPTION */
-export function checkChannelOptions(options: ChannelOptions): void {
-  const { handshakeTimeout = 0, idleTimeout = 0, keepAlive = 0, signal } = options
-  checkInteger('handshakeTimeout', handshakeTimeout, 0, LONGEST_TIMER)
-  checkInteger('idleTimeout', idleTimeout, 0, LONGEST_TIMER)
-  checkInteger('keepAlive', keepAlive, 0, LONGEST_TIMER)
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw badOption('signal', signal, 'an AbortSignal')
+/** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION, for an absent `serverKey` too */
+export function clientOptions(options: unknown): Readonly<ConnectOptions> {
+  return checkPinned(snapshot<ConnectOptions>(CLIENT, options))
 }
+
+/** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION, for an absent `authorize` too */
+export function serverOptions<T extends ServerOptions = ServerOptions>(options: unknown, table = SERVER): Readonly<T> {
+  const read = snapshot<T>(table, options)
+  if (read.authorize === undefined) throw missing('authorize', AUTHORIZE)
+  return read
+}
+
+/** One of this realm or another, or of a package that brings its own. */
+const checkSignal: Check = (value, name) => {
+  const signal = value as AbortSignal | null
+  if (typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function') return signal
+  throw badOption(name, value, 'an AbortSignal')
+}
+
+const checkAuthorize: Check = (value, name, source) => {
+  if (value === null) throw missing(name, AUTHORIZE)
+  if (value === 'anyone') return value
+  if (typeof value !== 'function') throw badOption(name, value, AUTHORIZE)
+  return method(value, name, source)
+}
+
+const AUTHORIZE = "a function that decides who is served, or 'anyone' to serve every client"
 
 export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How long a peer has to take the last words and close its end. */
 export const LINGER_MS = 30_000
 // What a timer can count: 2^31 - 1 ms.
 export const LONGEST_TIMER = 2_147_483_647
+
+const time = integer(0, LONGEST_TIMER)
+const CHANNEL: OptionTable = { handshakeTimeout: time, idleTimeout: time, keepAlive: time, signal: checkSignal }
+
+export const CLIENT: OptionTable = { ...CLIENT_OPTIONS, ...CHANNEL }
+export const SERVER: OptionTable = { ...SERVER_OPTIONS, ...CHANNEL, authorize: checkAuthorize }

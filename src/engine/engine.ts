@@ -81,17 +81,17 @@ export class Engine {
 
   /** The connecting end: its hello is ready to be sent. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
   static client(core: Core, options: ClientEngineOptions): Engine {
-    return new Engine(core, options, clientSetup(core, options))
+    return new Engine(core, clientSetup(core, options))
   }
 
   /** The answering end. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
   static server(core: Core, options: ServerEngineOptions): Engine {
-    return new Engine(core, options, serverSetup(core, options))
+    return new Engine(core, serverSetup(core, options))
   }
 
-  private constructor(core: Core, options: EngineOptions, setup: Setup) {
+  private constructor(core: Core, setup: Setup) {
     this.#core = core
-    this.#options = options
+    this.#options = setup.options
     this.#setup = setup
     this.role = setup.role === ROLE_CLIENT ? 'client' : 'server'
     this.#channel = createChannel(core, setup)
@@ -296,6 +296,7 @@ export class Engine {
 
   /** Ends this direction with an alert. Codes: 1 general, 3 not authorized, 4 shutting down, 5 idle timeout. Long text is cut. */
   alert(code: number, text = ''): void {
+    if (typeof text !== 'string') throw badOption('text', text, 'a string')
     this.#sealCode(code, encodeText(text, this.#fullRoom - CODE_BYTES), TYPE_ALERT)
   }
 
@@ -496,7 +497,7 @@ function createChannel(core: Core, setup: Setup): number {
     if (serverKey) bytes.set(serverKey, pointer + SETUP_SERVER_KEY)
     if (middleboxKey) bytes.set(middleboxKey, pointer + SETUP_MIDDLEBOX_KEY)
     bytes.set(context, pointer + SETUP_CONTEXT)
-    return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.options, pointer, context.length)
+    return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.flags, pointer, context.length)
   })
   if (channel === 0) throw new ChannelError('USE_NO_MEMORY')
   return channel

@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
-import { badOption, checkInteger } from './options.js'
+import { badOption, checkInteger, checkText } from './options.js'
 
 /** "Version 2", export: crypto_generichash(length, label length u8 ‖ label ‖ context, key = exporter secret). */
 export function exportKey(
@@ -11,12 +11,11 @@ export function exportKey(
   length: number,
 ): Uint8Array {
   checkInteger('length', length, 16, 64)
-  const labelBytes = new TextEncoder().encode(label)
-  if (typeof label !== 'string' || labelBytes.length === 0 || labelBytes.length > 255) {
+  const labelBytes = typeof label === 'string' ? checkText('label', label) : NONE
+  if (labelBytes.length === 0 || labelBytes.length > 255) {
     throw badOption('label', label, 'a string of 1 to 255 bytes that no other use of this channel has')
   }
-  const contextBytes = typeof context === 'string' ? new TextEncoder().encode(context) : context
-  if (!(contextBytes instanceof Uint8Array)) throw badOption('context', context, 'a string or a Uint8Array')
+  const contextBytes = checkText('context', context)
   const inputLength = 1 + labelBytes.length + contextBytes.length
   return core.lend(inputLength + length, input => {
     const { bytes } = core
@@ -29,3 +28,5 @@ export function exportKey(
     return core.copy(out, length)
   })
 }
+
+const NONE = new Uint8Array()

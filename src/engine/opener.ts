@@ -1,8 +1,10 @@
 import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
+import { copyOf, isBytes, lengthOf } from '../keys/given.js'
+import { checkKey } from '../keys/text.js'
 import { KEY_BYTES, MAC_BYTES, RECORD_SEALED, STREAM_HEADER_BYTES, TAG_BYTES } from '../wire/layout.js'
 import { RECORD_MIN } from '../wire/stream.js'
-import type { Version } from './options.js'
+import { badOption, type Version } from './options.js'
 
 /** Opens one direction's records, in order, by its key out of a key log: for looking at captured bytes. */
 export class RecordOpener {
@@ -13,14 +15,17 @@ export class RecordOpener {
   /**
    * @param key the direction's first key, 32 bytes
    * @param header version 1: the direction's stream header, 24 bytes
-   * @throws ChannelError USE_NO_MEMORY
+   * @throws ChannelError USE_NO_MEMORY, USE_BAD_KEY, USE_BAD_OPTION
    */
   constructor(core: Core, version: Version, key: Uint8Array, header: Uint8Array = new Uint8Array(STREAM_HEADER_BYTES)) {
+    const first = checkKey(key, 'key')
+    const lead = isBytes(header) ? copyOf(header) : undefined
+    if (lead?.length !== STREAM_HEADER_BYTES) throw badOption('header', header, `${STREAM_HEADER_BYTES} bytes`)
     this.#core = core
     this.#version = version
     this.#opener = core.lend(KEY_BYTES + STREAM_HEADER_BYTES, pointer => {
-      core.bytes.set(key.subarray(0, KEY_BYTES), pointer)
-      core.bytes.set(header.subarray(0, STREAM_HEADER_BYTES), pointer + KEY_BYTES)
+      core.bytes.set(first, pointer)
+      core.bytes.set(lead, pointer + KEY_BYTES)
       return core.exports.createOpener(core.arena, version, pointer, pointer + KEY_BYTES)
     })
     if (this.#opener === 0) throw new ChannelError('USE_NO_MEMORY')
@@ -33,7 +38,8 @@ export class RecordOpener {
   open(record: Uint8Array): Uint8Array {
     const core = this.#core
     const length = (record[0] ?? 0) | ((record[1] ?? 0) << 8)
-    if (record.length !== length || length < RECORD_MIN) throw badRecord('it is not one whole record')
+    if (!isBytes(record) || lengthOf(record) !== length || length < RECORD_MIN)
+      throw badRecord('it is not one whole record')
     return core.lend(length, pointer => {
       core.bytes.set(record, pointer)
       const flags = core.exports.openRecord(this.#opener, pointer)

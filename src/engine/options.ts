@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.js'
-import { ChannelError } from '../errors.js'
-import { checkKeyPair, type KeyPair } from '../keys/pair.js'
+import { copyOf, given, isBytes, lengthOf } from '../keys/given.js'
+import { checkKeyPair, copyKeyPair, type KeyPair } from '../keys/pair.js'
 import { checkKey } from '../keys/text.js'
 import {
   OPTION_IGNORE_STRANGERS,
@@ -13,6 +13,20 @@ import {
   SERVES_2,
 } from '../wire/abi.js'
 import { RECORD_LIMIT_1, RECORD_LIMIT_2, RECORD_MAX_1, RECORD_MAX_2, REKEY_BYTES } from '../wire/stream.js'
+import {
+  badOption,
+  type Check,
+  checkInteger,
+  integer,
+  method,
+  missing,
+  type OptionTable,
+  oneOf,
+  snapshot,
+  yesOrNo,
+} from './snapshot.js'
+
+export { badOption, checkInteger } from './snapshot.js'
 
 export type Version = 1 | 2
 
@@ -22,7 +36,7 @@ export type Padding = 'none' | { block: number } | 'full'
 /** What both ends of a channel can say, whatever carries it. */
 export interface EngineOptions {
   keyPair: KeyPair
-  /** Bytes that both ends must agree on (version 2): a protocol's name, or a network's secret of 32 bytes. Empty by default. */
+  /** Bytes that both ends must agree on (version 2): a protocol's name, or a network's secret of 32 bytes. At most 1 MiB; by default none. */
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
@@ -41,8 +55,11 @@ export interface EngineOptions {
 export interface ClientEngineOptions extends EngineOptions {
   /** Default 2. Version 1 does not prove to the client whom it talks to: see docs/protocol.md. */
   version?: Version
-  /** The server's public key: another one is refused. Without it, the key that the server proves is reported. */
-  serverKey?: Uint8Array
+  /**
+   * The server's public key: another one is refused. `'any'` talks to whoever answers, someone in the middle included, and reports the
+   * key that they prove: look at it before anything is sent.
+   */
+  serverKey: Uint8Array | 'any'
   /** The public key of the middlebox that is to route the hello. */
   middleboxKey?: Uint8Array
 }
@@ -58,35 +75,35 @@ export interface ServerEngineOptions extends EngineOptions {
 export interface Setup {
   role: number
   versions: number
-  options: number
+  flags: number
   keyPair: KeyPair
-  serverKey?: Uint8Array
-  middleboxKey?: Uint8Array
+  serverKey: Uint8Array | undefined
+  middleboxKey: Uint8Array | undefined
   context: Uint8Array
+  options: Readonly<EngineOptions>
 }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
-export function clientSetup(core: Core, options: ClientEngineOptions): Setup {
+export function clientSetup(core: Core, asked: ClientEngineOptions): Setup {
+  const options = snapshot<ClientEngineOptions>(CLIENT_OPTIONS, asked)
+  const { serverKey, middleboxKey } = checkPinned(options)
   const setup = commonSetup(core, options, ROLE_CLIENT, [options.version ?? 2])
-  if (options.serverKey !== undefined) {
-    setup.serverKey = checkKey(options.serverKey, 'serverKey')
-    setup.options |= OPTION_SERVER_KEY
-  }
-  if (options.middleboxKey !== undefined) {
-    setup.middleboxKey = checkKey(options.middleboxKey, 'middleboxKey')
-    setup.options |= OPTION_MIDDLEBOX_KEY
-  }
-  return setup
+  if (serverKey !== 'any') setup.flags |= OPTION_SERVER_KEY
+  if (middleboxKey) setup.flags |= OPTION_MIDDLEBOX_KEY
+  return { ...setup, serverKey: serverKey === 'any' ? undefined : serverKey, middleboxKey }
+}
+
+/** @throws ChannelError USE_BAD_OPTION unless it is said whom to talk to */
+export function checkPinned<T extends { serverKey?: unknown }>(options: T): T {
+  if (options.serverKey === undefined) throw missing('serverKey', SERVER_KEY)
+  return options
 }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
-export function serverSetup(core: Core, options: ServerEngineOptions): Setup {
-  const versions = options.versions ?? [2]
-  if (!Array.isArray(versions) || versions.length === 0) throw badOption('versions', versions, 'a list of 1, 2 or both')
-  const setup = commonSetup(core, options, ROLE_SERVER, versions)
-  const strangers = options.strangers ?? 'answer'
-  if (strangers !== 'answer' && strangers !== 'ignore') throw badOption('strangers', strangers, "'answer' or 'ignore'")
-  if (strangers === 'ignore') setup.options |= OPTION_IGNORE_STRANGERS
+export function serverSetup(core: Core, asked: ServerEngineOptions): Setup {
+  const options = snapshot<ServerEngineOptions>(ENGINE_SERVER_OPTIONS, asked)
+  const setup = commonSetup(core, options, ROLE_SERVER, options.versions ?? [2])
+  if (options.strangers === 'ignore') setup.flags |= OPTION_IGNORE_STRANGERS
   return setup
 }
 
@@ -107,60 +124,88 @@ export function shapeOf(
   return { limit, block, rekeyAfter: options.rekeyAfter ?? REKEY_BYTES }
 }
 
-/** @throws ChannelError USE_BAD_OPTION unless it is an integer from `low` to `high` */
-export function checkInteger(name: string, value: unknown, low: number, high: number): number {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
-    throw badOption(name, value, `a whole number from ${low} to ${high}`)
+/**
+ * A text, or bytes, as bytes that nobody else has. A lone surrogate has no UTF-8 of its own: many texts would be the same bytes.
+ * @throws ChannelError USE_BAD_OPTION for anything else, and beyond `limit`
+ */
+export function checkText(name: string, value: unknown, limit = CONTEXT_BYTES): Uint8Array {
+  if (typeof value === 'string') {
+    if (/\p{Surrogate}/u.test(value)) throw badOption(name, value, 'a text without lone surrogates')
+    return checkText(name, new TextEncoder().encode(value), limit)
   }
-  return value
+  if (!isBytes(value)) throw badOption(name, value, 'a string or a Uint8Array')
+  if (lengthOf(value) > limit) throw badOption(`${name}, in bytes,`, lengthOf(value), `at most ${limit}`)
+  return copyOf(value)
 }
 
-/** @throws ChannelError USE_BAD_OPTION unless it is left out, or `typeof` says that it is of this type */
-export function checkType(name: string, value: unknown, type: string, wanted: string): void {
-  if (value !== undefined && typeof value !== type) throw badOption(name, value, wanted)
-}
-
-export function badOption(name: string, value: unknown, wanted: string): ChannelError {
-  const shown = typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value) : typeof value
-  return new ChannelError('USE_BAD_OPTION', `${name} is ${shown}`, { next: `give ${wanted}` })
-}
-
-function commonSetup(core: Core, options: EngineOptions, role: number, versions: readonly unknown[]): Setup {
-  let served = 0
-  for (const version of versions) {
-    if (version !== 1 && version !== 2) throw badOption('version', version, '1 or 2')
-    served |= version === 1 ? SERVES_1 : SERVES_2
-  }
-  checkShape(options)
-  checkType('onKeys', options.onKeys, 'function', 'a function')
-  checkType('native', options.native, 'boolean', 'true or false')
+function commonSetup(core: Core, options: EngineOptions, role: number, versions: readonly Version[]): Setup {
+  const { padding, maxRecord = RECORD_LIMIT_1, context = NONE } = options
+  if (typeof padding === 'object') checkInteger('padding.block', padding.block, 1, Math.min(maxRecord, RECORD_LIMIT_1))
   return {
     role,
-    versions: served,
-    options: options.native === false ? OPTION_WASM_ONLY : 0,
+    versions: versions.reduce<number>((served, it) => served | (it === 1 ? SERVES_1 : SERVES_2), 0),
+    flags: options.native === false ? OPTION_WASM_ONLY : 0,
     keyPair: checkKeyPair(core, options.keyPair),
-    context: contextOf(options),
+    serverKey: undefined,
+    middleboxKey: undefined,
+    context: context as Uint8Array,
+    options,
   }
 }
 
-/** The longest record has to hold the shortest message, and a block at least once. */
-function checkShape({ padding, maxRecord, rekeyAfter }: EngineOptions): void {
-  if (maxRecord !== undefined) checkInteger('maxRecord', maxRecord, RECORD_LEAST, RECORD_MAX_2)
-  if (rekeyAfter !== undefined) checkInteger('rekeyAfter', rekeyAfter, 1, REKEY_BYTES)
-  if (padding === undefined || padding === 'none' || padding === 'full') return
-  if (typeof padding !== 'object' || padding === null) {
-    throw badOption('padding', padding, "'none', 'full' or { block: bytes }")
-  }
-  checkInteger('padding.block', padding.block, 1, Math.min(maxRecord ?? RECORD_LIMIT_1, RECORD_LIMIT_1))
+const checkVersion = oneOf(1, 2)
+
+const checkPadding: Check = (value, name) => {
+  if (value === 'none' || value === 'full') return value
+  if (typeof value !== 'object' || !value) throw badOption(name, value, "'none', 'full' or { block: bytes }")
+  return Object.freeze({ block: given(value, 'block') })
 }
 
-function contextOf({ context }: EngineOptions): Uint8Array {
-  if (context === undefined) return NONE
-  if (typeof context === 'string') return new TextEncoder().encode(context)
-  if (context instanceof Uint8Array) return context
-  throw badOption('context', context, 'a string or a Uint8Array')
+const checkVersions: Check = (value, name) => {
+  const length = Array.isArray(value) ? value.length : 0
+  if (length !== 1 && length !== 2) throw badOption(name, value, 'a list of 1, 2 or both')
+  return Object.freeze(Array.from({ length }, (_, at) => checkVersion((value as unknown[])[at], name, {})))
 }
 
+const checkServerKey: Check = (value, name) => {
+  if (value === null) throw missing(name, SERVER_KEY)
+  return value === 'any' ? value : checkKey(value, name)
+}
+
+const SERVER_KEY =
+  "the server’s public key (of its text: decodePublicKey('pk_…')), or 'any' to talk to whoever answers, someone in the middle included"
 const NONE = new Uint8Array()
-// An alert with a few words has to fit.
+const CONTEXT_BYTES = 1_048_576
+// An alert with a few words has to fit, and the shortest message.
 const RECORD_LEAST = 64
+
+const ENGINE_OPTIONS: OptionTable = {
+  keyPair: copyKeyPair,
+  context: (value, name) => checkText(name, value),
+  padding: checkPadding,
+  maxRecord: integer(RECORD_LEAST, RECORD_MAX_2),
+  rekeyAfter: integer(1, REKEY_BYTES),
+  native: yesOrNo,
+  allowTruncation: yesOrNo,
+  onKeys: method,
+}
+
+export const CLIENT_OPTIONS: OptionTable = {
+  ...ENGINE_OPTIONS,
+  version: checkVersion,
+  serverKey: checkServerKey,
+  middleboxKey: (value, name) => checkKey(value, name),
+}
+
+export const SERVER_OPTIONS: OptionTable = {
+  ...ENGINE_OPTIONS,
+  versions: checkVersions,
+  strangers: oneOf('answer', 'ignore'),
+}
+
+const ENGINE_SERVER_OPTIONS: OptionTable = {
+  ...SERVER_OPTIONS,
+  authorize(value, name) {
+    throw badOption(name, value, 'none: the engine asks nobody. Look at its remotePublicKey when it is connected')
+  },
+}

@@ -1,9 +1,10 @@
 import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
+import { copyOf, isBytes } from '../keys/given.js'
 import { checkKeyPair, type KeyPair } from '../keys/pair.js'
 import { HELLO_1_BYTES, HELLO_2_BYTES, KEY_BYTES, REJECT_BYTES } from '../wire/layout.js'
 import { STATUS_NO_MEMORY, STATUS_NOT_ADDRESSED, STATUS_VERSION_UNKNOWN, STATUS_WEAK_KEY } from '../wire/status.js'
-import { checkInteger, type Version } from './options.js'
+import { badOption, checkInteger, type Version } from './options.js'
 
 /** What a middlebox learns of a connection. */
 export interface Hello {
@@ -33,7 +34,7 @@ export class Router {
    * @throws ChannelError PEER_VERSION, PEER_NOT_ADDRESSED, PEER_WEAK_KEY: the connection has to be dropped without a word
    */
   open(received: Uint8Array): Hello | undefined {
-    const hello = received.subarray(0, HELLO_2_BYTES)
+    const hello = firstOf(received)
     return this.#core.lend(2 * KEY_BYTES + hello.length, expected => {
       const secretKey = expected + KEY_BYTES
       const { bytes, exports, arena } = this.#core
@@ -59,12 +60,18 @@ export class Router {
       const reject = hello + HELLO_2_BYTES
       const { bytes, exports, arena } = this.#core
       bytes.set(this.#keyPair.secretKey, secretKey)
-      bytes.set(received.subarray(0, HELLO_2_BYTES), hello)
+      bytes.set(firstOf(received), hello)
       const status = exports.rejectHello(arena, secretKey, hello, code, reject)
       if (status < 0) throw errorOf(status)
       return this.#core.copy(reject, REJECT_BYTES)
     })
   }
+}
+
+/** A hello, or as much of it as there is. */
+function firstOf(received: unknown): Uint8Array {
+  if (!isBytes(received)) throw badOption('received', received, 'a Uint8Array')
+  return copyOf(received.subarray(0, HELLO_2_BYTES)).subarray(0, HELLO_2_BYTES)
 }
 
 function errorOf(status: number): ChannelError {

@@ -29,7 +29,7 @@ export function parseAddress(text: string): Address {
   for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'middlebox') address.middleboxKey = decodePublicKey(value)
     else if (name === 'version') address.version = parseVersion(value)
-    else throw bad(`“${name}” is no parameter of an address: middlebox and version are`)
+    else throw bad('a parameter is neither middlebox nor version')
   }
   return address
 }
@@ -48,7 +48,7 @@ export function formatAddress(address: Address): string {
 }
 
 function parseVersion(value: string): 1 | 2 {
-  if (value !== '1' && value !== '2') throw bad(`version ${value} is neither 1 nor 2`)
+  if (value !== '1' && value !== '2') throw bad('the version is neither 1 nor 2')
   return value === '1' ? 1 : 2
 }
 

@@ -1,6 +1,7 @@
 import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { KEY_BYTES } from '../wire/layout.js'
+import { given } from './given.js'
 import { checkKey } from './text.js'
 
 /** A long-term X25519 key pair. */
@@ -21,32 +22,39 @@ export function drawKeyPair(core: Core): KeyPair {
 
 /** The public key of a secret key. @throws ChannelError USE_BAD_KEY unless it is 32 bytes */
 export function derivePublicKey(core: Core, secretKey: Uint8Array): Uint8Array {
-  checkKey(secretKey, 'secret key')
+  const secret = checkKey(secretKey, 'secret key')
   return core.lend(2 * KEY_BYTES, pair => {
-    core.bytes.set(secretKey, pair)
+    core.bytes.set(secret, pair)
     core.exports.derivePublicKey(pair)
     return core.copy(pair + KEY_BYTES, KEY_BYTES)
   })
 }
 
-/** Pairs that were found whole: a server checks its own once, not with every connection. */
-const checked = new WeakSet<KeyPair>()
+/** The copies made here, and whether one was found whole: a server checks its own once, not with every connection. */
+const copies = new WeakMap<object, boolean>()
 
-/** @throws ChannelError USE_BAD_KEY unless the two keys belong together */
-export function checkKeyPair(core: Core, pair: unknown): KeyPair {
+/** A pair as it is now, in a copy that only this package has. @throws ChannelError USE_BAD_KEY unless it is two keys */
+export function copyKeyPair(pair: unknown): KeyPair {
   if (typeof pair !== 'object' || pair === null) {
     throw new ChannelError('USE_BAD_KEY', 'keyPair is missing', {
       next: 'give generateKeyPair()’s result, or keys you keep',
     })
   }
-  const keyPair = pair as KeyPair
-  if (checked.has(keyPair)) return keyPair
-  checkKey(keyPair.secretKey, 'keyPair.secretKey')
-  checkKey(keyPair.publicKey, 'keyPair.publicKey')
-  const derived = derivePublicKey(core, keyPair.secretKey)
-  if (derived.some((byte, at) => byte !== keyPair.publicKey[at])) {
+  if (copies.has(pair)) return pair as KeyPair
+  const secretKey = checkKey(given(pair, 'secretKey'), 'keyPair.secretKey')
+  const copy = Object.freeze({ publicKey: checkKey(given(pair, 'publicKey'), 'keyPair.publicKey'), secretKey })
+  copies.set(copy, false)
+  return copy
+}
+
+/** As `copyKeyPair`. @throws ChannelError USE_BAD_KEY unless the two keys belong together */
+export function checkKeyPair(core: Core, pair: unknown): KeyPair {
+  const copy = copyKeyPair(pair)
+  if (copies.get(copy)) return copy
+  const derived = derivePublicKey(core, copy.secretKey)
+  if (derived.some((byte, at) => byte !== copy.publicKey[at])) {
     throw new ChannelError('USE_BAD_KEY', 'keyPair.publicKey is not the public key of keyPair.secretKey')
   }
-  checked.add(keyPair)
-  return keyPair
+  copies.set(copy, true)
+  return copy
 }

@@ -1,5 +1,6 @@
 import { ChannelError } from '../errors.js'
 import { KEY_BYTES } from '../wire/layout.js'
+import { copyOf, isBytes, lengthOf } from './given.js'
 
 const PUBLIC_PREFIX = 'pk_'
 const SECRET_PREFIX = 'sk_'
@@ -34,19 +35,20 @@ export function decodeSecretKey(text: string): Uint8Array {
   return decode(text, SECRET_PREFIX, 'secret key')
 }
 
-/** @throws ChannelError USE_BAD_KEY, naming `what`, unless it is 32 bytes, not all zero */
+/** A key as it is now, in a copy. @throws ChannelError USE_BAD_KEY, naming `what`, unless it is 32 bytes, not all zero */
 export function checkKey(key: unknown, what: string): Uint8Array {
   if (typeof key === 'string') {
     throw new ChannelError('USE_BAD_KEY', `the ${what} is a string`, {
       next: `decode it first, with ${what.includes('secret') ? 'decodeSecretKey' : 'decodePublicKey'}`,
     })
   }
-  if (!(key instanceof Uint8Array)) throw new ChannelError('USE_BAD_KEY', `the ${what} is not a Uint8Array`)
-  if (key.length !== KEY_BYTES) {
-    throw new ChannelError('USE_BAD_KEY', `the ${what} has ${key.length} bytes, not ${KEY_BYTES}`)
+  if (!isBytes(key)) throw new ChannelError('USE_BAD_KEY', `the ${what} is not a Uint8Array`)
+  if (lengthOf(key) !== KEY_BYTES) {
+    throw new ChannelError('USE_BAD_KEY', `the ${what} has ${lengthOf(key)} bytes, not ${KEY_BYTES}`)
   }
-  if (key.every(byte => byte === 0)) throw new ChannelError('USE_BAD_KEY', `the ${what} is all zeros`)
-  return key
+  const copy = copyOf(key)
+  if (copy.every(byte => byte === 0)) throw new ChannelError('USE_BAD_KEY', `the ${what} is all zeros`)
+  return copy
 }
 
 function decode(text: string, prefix: string, what: string): Uint8Array {

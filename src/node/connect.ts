@@ -1,14 +1,16 @@
 import type net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { abortError, connectTimedOut } from '../channel/failures.js'
-import { checkChannelOptions, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
-import { badOption } from '../engine/options.js'
+import { badOption, keep, snapshot } from '../engine/snapshot.js'
+import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
+import { namesOf } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { nodeCore } from './core.js'
 import { beginHandshake } from './handshake.js'
-import type { Carrier, ConnectOptions } from './options.js'
+import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet, withoutPrototype } from './options.js'
 import { openSocket } from './reach.js'
 import { SecureSocket } from './socket.js'
 
@@ -19,56 +21,76 @@ type SocketTarget =
   | Omit<net.TcpNetConnectOpts, keyof ConnectOptions>
   | Omit<net.IpcNetConnectOpts, keyof ConnectOptions>
 
+/** What an address does not say. */
+type MoreOptions = Partial<ConnectOptions>
+
 /**
  * Connects to a server, and resolves when it has proved its long-term key. Whether it serves this client shows later, as it does in
  * TLS 1.3: a refusal is the socket’s error PEER_NOT_AUTHORIZED.
  *
- * @param target `nopki://pk_…@host:port`, or options. Without `serverKey` the server that answers is not known: look at the
- *   socket’s `remotePublicKey` before anything is sent
- * @param options what an address does not say
+ * @param target `nopki://pk_…@host:port`, or options. All are read once, before this returns
+ * @param options more options; what both have counts as it stands here, but for keys: there must not be two
  * @throws ChannelError PEER_* or LINK_* where the handshake fails, USE_* for wrong options; an AbortError for `signal`; the system’s
  *   own error, such as ECONNREFUSED, where there is no connection (of a name with several addresses: an AggregateError, with a code too)
  */
-export async function connect(target: string | ConnectTarget, options: ConnectOptions = {}): Promise<SecureSocket> {
-  const all = typeof target === 'string' ? { ...fromAddress(target), ...options } : { ...target, ...options }
-  checkChannelOptions(all)
+export async function connect(address: string, options?: MoreOptions): Promise<SecureSocket>
+export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
+export async function connect(target: string | ConnectTarget, options: MoreOptions = {}): Promise<SecureSocket> {
+  const { ours, nets } = readTarget(target, options)
   const core = nodeCore()
-  const engine = Engine.client(core, { ...all, keyPair: all.keyPair ?? drawKeyPair(core) })
+  const engine = Engine.client(
+    core,
+    ours.keyPair ? (ours as ClientOptions) : keep(ours, { keyPair: drawKeyPair(core) }),
+  )
   const started = performance.now()
+  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = ours
   let transport: Duplex
   try {
-    all.signal?.throwIfAborted()
-    transport = 'stream' in all ? checkStream(all.stream) : await openTransport(all)
+    if (signal?.aborted) throw abortError(signal)
+    transport = ours.stream ?? (await openTransport(ours, nets))
   } catch (error) {
     engine.close()
-    throw all.signal?.aborted ? abortError(all.signal) : error
+    throw signal?.aborted ? abortError(signal) : error
   }
-  const timeout = all.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
   const left = timeout && Math.max(1, timeout - Math.round(performance.now() - started))
-  const handshake = beginHandshake(transport, engine, left, all.signal)
+  const handshake = beginHandshake(transport, engine, left, signal)
   const link = await handshake.connected
   handshake.finish()
-  const socket = new SecureSocket(link, all)
-  return all.signal ? addAbortSignal(all.signal, socket) : socket
+  const socket = new SecureSocket(link, ours)
+  return signal ? addAbortSignal(signal, socket) : socket
 }
 
-function fromAddress(text: string): ConnectTarget {
-  const { host, port, serverKey, middleboxKey, version } = parseAddress(text)
-  return { host, port, serverKey, ...(middleboxKey && { middleboxKey }), ...(version && { version }) }
-}
+type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
-function checkStream(stream: unknown): Duplex {
-  const it = stream as Duplex | undefined
-  if (typeof it?.write !== 'function' || typeof it.on !== 'function' || typeof it.resume !== 'function') {
-    throw badOption('stream', stream, 'a Duplex')
+function readTarget(target: string | ConnectTarget, options: MoreOptions): { ours: Read; nets: object } {
+  const first = typeof target === 'string' ? parseAddress(target) : target
+  const [one, other] = [snapshot<Read>(CONNECT, first), snapshot<Read>(CONNECT, options)]
+  for (const name of ['serverKey', 'middleboxKey'] as const) {
+    const [key, another] = [one[name], other[name]]
+    if (key && another && String(key) !== String(another)) throw twoKeys(name)
   }
-  return it
+  for (const it of [first, options]) {
+    // Who meant a stream does not mean a socket.
+    if (namesOf(it).includes('stream') && !one.stream && !other.stream) throw badOption('stream', undefined, 'a Duplex')
+  }
+  const nets = [first, options].map(it => forNet(CONNECT, NET_OPTIONS, it))
+  return { ours: keep(one, other), nets: withoutPrototype(...nets) }
+}
+
+function twoKeys(name: string): ChannelError {
+  return new ChannelError('USE_BAD_OPTION', `${name} is given twice, and not the same`, {
+    next: 'leave it out of one of the two; an address’s key is the server’s, whatever else is said',
+  })
 }
 
 /** A connected socket, or the error that the system gave. */
-function openTransport(options: ConnectOptions & SocketTarget): Promise<net.Socket> {
-  const { keyPair, serverKey, middleboxKey, context, onKeys, keepAlive, signal, ...forNet } = options
-  const timeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
-  const target = { noDelay: true, ...forNet, allowHalfOpen: true } as net.NetConnectOpts
+function openTransport(
+  { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS }: Read,
+  nets: object,
+): Promise<net.Socket> {
+  const target = withoutPrototype<object>({ noDelay: true }, nets, { allowHalfOpen: true }) as net.NetConnectOpts
   return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), signal })
 }
+
+// What a class may have of net.connect’s options.
+const NET_OPTIONS = ['host', 'port', 'path', 'family', 'hints', 'lookup', 'localAddress', 'localPort', 'noDelay']

@@ -1,9 +1,9 @@
-import net from 'node:net'
 import { type Duplex, finished } from 'node:stream'
 import { LINGER_MS } from '../channel/options.js'
 import { type PacedCarrier, PacedSender } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
+import { isUntouched } from './untouched.js'
 import { untraced } from './untraced.js'
 import { giveWriteBuffer, takeWriteBuffer } from './write-buffers.js'
 
@@ -79,8 +79,6 @@ export class Link {
   #pumping = false
   #stopped = false
   #left = false
-  /** The transport is a net.Socket, and of no class that extends it. */
-  #plainSocket: boolean
   /** The transport reads into shared memory, and buffers nothing itself. */
   #shared: boolean
   #paced: PacedSender | undefined
@@ -93,7 +91,6 @@ export class Link {
     this.engine = engine
     this.#handler = handler
     this.transport[LINK] = this
-    this.#plainSocket = transport.constructor === net.Socket
     // A FIN ends one direction: the other goes on until its own authenticated end.
     transport.allowHalfOpen = true
     this.#shared = readShared(this.transport, Link.#listeners.shared)
@@ -156,7 +153,7 @@ export class Link {
     const window = engine.sendWindow()
     if (window.length > 0) {
       // A copy, for linear memory may grow, or be written again, before the transport has passed the bytes on.
-      const reused = this.#plainSocket && window.length >= REUSED_BYTES && transport.write === WRITE
+      const reused = window.length >= REUSED_BYTES && isUntouched(transport)
       const bytes = reused ? takeWriteBuffer(window.length) : Buffer.allocUnsafe(window.length)
       bytes.set(window)
       engine.sent(window.length)
@@ -306,7 +303,5 @@ function pacedCarrier(transport: Duplex): PacedCarrier {
   return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
 }
 
-// What wraps a socket's `write` may pass the bytes on later.
-const WRITE = net.Socket.prototype.write
 // Below this, Node's own pool costs less.
 const REUSED_BYTES = 4096

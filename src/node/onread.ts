@@ -1,5 +1,5 @@
-import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { isUntouched } from './untouched.js'
 
 /**
  * Lets a connected socket read into the one buffer that all sockets of the process share, in place of a new one for every read, and
@@ -10,9 +10,8 @@ import type { Duplex } from 'node:stream'
  * @param take is called as a method of the socket, with that buffer and how many bytes of it were read; returns true
  */
 export function readShared<T extends Duplex>(transport: T, take: Take<T>): boolean {
-  // What wraps or extends a socket may read in its own way, and bytes that were read before are in the stream's buffer.
-  const plain: boolean = transport.constructor === net.Socket
-  if (!plain || transport.readableLength > 0 || transport.listenerCount('data') > 0) return false
+  // Bytes that were read before are in the stream's buffer.
+  if (!isUntouched(transport) || transport.readableLength > 0 || transport.listenerCount('data') > 0) return false
   const socket = transport as unknown as SocketParts
   names ??= namesIn(socket)
   const { buffer, callback } = names

@@ -1,10 +1,14 @@
 import type { Duplex } from 'node:stream'
-import type {
-  ClientOptions as CommonClientOptions,
-  ConnectOptions as CommonConnectOptions,
-  ChannelOptions as CommonOptions,
-  ServerOptions as CommonServerOptions,
+import {
+  CLIENT,
+  type ClientOptions as CommonClientOptions,
+  type ConnectOptions as CommonConnectOptions,
+  type ChannelOptions as CommonOptions,
+  type ServerOptions as CommonServerOptions,
+  SERVER,
 } from '../channel/options.js'
+import { badOption, type Check, integer, type OptionTable, yesOrNo } from '../engine/snapshot.js'
+import { given } from '../keys/given.js'
 
 interface SocketOptions {
   /** As for net.Socket: whether this direction stays open when the peer’s has ended. Default false. */
@@ -22,8 +26,35 @@ export type ServerOptions = CommonServerOptions &
     maxPendingHandshakes?: number
   }
 
-/** Where there is no key pair, see ConnectOptions. */
 export interface Carrier {
   /** The byte stream to use in place of a new socket. */
   stream: Duplex
+}
+
+const checkStream: Check = (value, name) => {
+  const it = value as Duplex | null
+  if (typeof it?.write === 'function' && typeof it.on === 'function' && typeof it.resume === 'function') return it
+  throw badOption(name, value, 'a Duplex')
+}
+
+export const CONNECT: OptionTable = { ...CLIENT, allowHalfOpen: yesOrNo, stream: checkStream }
+
+export const SERVE: OptionTable = {
+  ...SERVER,
+  allowHalfOpen: yesOrNo,
+  maxPendingHandshakes: integer(1, Number.MAX_SAFE_INTEGER),
+}
+
+/**
+ * What is not ours, for net: all that the caller's object has of its own, and by their names what its class may have. Without a
+ * prototype, as what is ours.
+ */
+export function forNet(ours: OptionTable, names: readonly string[], options: object): object {
+  const others = Object.keys(options).filter(it => !Object.hasOwn(ours, it))
+  const read = [...new Set([...others, ...names])].map(it => [it, given(options, it)] as const)
+  return withoutPrototype(Object.fromEntries(read.filter(([, value]) => value !== undefined)))
+}
+
+export function withoutPrototype<T extends object>(...parts: Partial<T>[]): T {
+  return Object.assign(Object.create(null), ...parts)
 }

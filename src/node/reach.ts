@@ -4,6 +4,7 @@
 import dns, { type LookupAddress } from 'node:dns'
 import net from 'node:net'
 import { abortError } from '../channel/failures.js'
+import { withoutPrototype } from './options.js'
 
 export interface ReachTimes {
   /** For looking the name up and connecting, in ms; 0 is no limit. */
@@ -38,7 +39,9 @@ async function targetsOf(options: net.NetConnectOpts, signal: AbortSignal): Prom
   const { host = 'localhost', family = 0, localAddress, autoSelectFamily = net.getDefaultAutoSelectFamily() } = options
   if (net.isIP(host) || localAddress || !autoSelectFamily || family !== 0) return [options]
   const addresses = await lookUp(host, options, signal)
-  return byTurns(addresses).map(({ address, family: of }) => ({ ...options, host: address, family: of }))
+  return byTurns(addresses).map(({ address, family: of }) =>
+    withoutPrototype<net.NetConnectOpts>(options, { host: address, family: of }),
+  )
 }
 
 function lookUp(host: string, options: net.TcpNetConnectOpts, signal: AbortSignal): Promise<LookupAddress[]> {

@@ -1,16 +1,16 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { askAuthorize, type PeerPlace } from '../channel/authorize.js'
-import { checkChannelOptions } from '../channel/options.js'
+import { serverOptions } from '../channel/options.js'
 import type { Core } from '../core/core.js'
 import { Engine } from '../engine/engine.js'
-import { checkInteger, checkType, serverSetup } from '../engine/options.js'
+import { serverSetup } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
 import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { nodeCore } from './core.js'
 import { beginHandshake, type Handshake } from './handshake.js'
 import type { Link } from './link.js'
-import type { ServerOptions } from './options.js'
+import { forNet, SERVE, type ServerOptions, withoutPrototype } from './options.js'
 import { SecureSocket } from './socket.js'
 
 /** What a server can be told: the channel’s options, and net.createServer’s own. */
@@ -23,21 +23,21 @@ export type ServeOptions = ServerOptions & Omit<net.ServerOpts, keyof ServerOpti
  */
 export class SecureServer extends net.Server {
   #core: Core
-  #options: ServerOptions
+  #options: Readonly<ServerOptions>
   #pending = new Set<Handshake>()
   #stopped = false
 
   /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
   constructor(options: ServeOptions, onConnection?: (socket: SecureSocket) => void) {
     const core = nodeCore()
-    checkOptions(core, options)
-    const { keepAlive: _ours, ...forNet } = options
-    super({ noDelay: true, ...forNet, allowHalfOpen: true })
+    const ours = serverOptions<ServerOptions>(options, SERVE)
+    serverSetup(core, ours)
+    super(withoutPrototype<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
     this.#core = core
-    this.#options = options
+    this.#options = ours
     this.on('connection', (transport: Duplex) => this.#accept(transport))
     if (onConnection) this.on('secureConnection', onConnection)
-    this.#heed(options.signal)
+    this.#heed(ours.signal)
   }
 
   /** How many connections are between connecting and being let in. */
@@ -78,7 +78,7 @@ export class SecureServer extends net.Server {
     const link = await handshake.connected
     handshake.check()
     const ask = () => askAuthorize(this.#options, link.engine, handshake, placeOf(link))
-    const answer = this.#options.authorize ? await Promise.race([ask(), handshake.failed]) : true
+    const answer = this.#options.authorize !== 'anyone' ? await Promise.race([ask(), handshake.failed]) : true
     handshake.check()
     handshake.finish()
     if (answer instanceof ChannelError) {
@@ -129,14 +129,6 @@ export function createServer(options: ServeOptions, onConnection?: (socket: Secu
   return new SecureServer(options, onConnection)
 }
 
-function checkOptions(core: Core, options: ServerOptions): void {
-  serverSetup(core, options)
-  checkChannelOptions(options)
-  const { authorize, maxPendingHandshakes = MAX_PENDING } = options
-  checkType('authorize', authorize, 'function', 'a function')
-  checkInteger('maxPendingHandshakes', maxPendingHandshakes, 1, Number.MAX_SAFE_INTEGER)
-}
-
 function placeOf({ transport }: Link): PeerPlace {
   const { remoteAddress, remotePort } = transport as net.Socket
   return { ...(remoteAddress !== undefined && { remoteAddress }), ...(remotePort !== undefined && { remotePort }) }
@@ -146,3 +138,5 @@ function placeOf({ transport }: Link): PeerPlace {
 type Listener = (...args: any[]) => void
 
 const MAX_PENDING = 1024
+// What a class may have of net.createServer’s options.
+const NET_OPTIONS = ['pauseOnConnect', 'noDelay', 'keepAliveInitialDelay', 'highWaterMark']

@@ -1,5 +1,6 @@
 import { simdMissing } from '../core/simd.js'
 import { ChannelError } from '../errors.js'
+import { kindOf } from '../keys/given.js'
 import { bytesOf } from './bytes.js'
 
 /** What channel.wasm can be given as. */
@@ -7,15 +8,16 @@ export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | st
 
 /** @throws ChannelError USE_NO_WASM */
 export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source
+  const kind = kindOf(source)
+  if (kind === 'WebAssembly.Module') return source as WebAssembly.Module
   let from = 'what was given'
   try {
-    if (typeof source === 'string' || source instanceof URL) {
+    if (kind === 'String' || kind === 'URL') {
       from = String(source)
-      return await compileResponse(await fetch(source))
+      return await compileResponse(await fetch(from))
     }
-    if (source instanceof Response) return await compileResponse(source)
-    return await compileBytes(source)
+    if (kind === 'Response') return await compileResponse(source as Response)
+    return await compileBytes(source as BufferSource)
   } catch (cause) {
     throw new ChannelError('USE_NO_WASM', `${from} gave no WebAssembly: ${(cause as Error).message}`, {
       next:

@@ -1,6 +1,7 @@
 import { findWasm } from '#wasm'
 import { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
+import { isBytes, kindOf } from '../keys/given.js'
 import { compile, type WasmSource } from './compile.js'
 
 let shared: Core | undefined
@@ -33,7 +34,7 @@ export async function loadCore(source?: WasmSource | Promise<WasmSource>): Promi
 export function loadedCore(): Core {
   if (shared) return shared
   const found = (findWasm as () => WasmSource)()
-  if (!(found instanceof WebAssembly.Module || found instanceof Uint8Array)) throw new ChannelError('USE_NOT_LOADED')
+  if (kindOf(found) !== 'WebAssembly.Module' && !isBytes(found)) throw new ChannelError('USE_NOT_LOADED')
   shared = new Core(found as WebAssembly.Module)
   return shared
 }

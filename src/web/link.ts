@@ -171,7 +171,8 @@ export function checkStreams(streams: ByteStreams): void {
   if (typeof readable?.getReader !== 'function') throw badOption('readable', readable, 'a ReadableStream')
   if (typeof writable?.getWriter !== 'function') throw badOption('writable', writable, 'a WritableStream')
   for (const [name, { locked }] of Object.entries({ readable, writable })) {
-    if (locked) throw badOption(name, 'locked', 'one that nobody else uses')
+    if (locked)
+      throw new ChannelError('USE_BAD_OPTION', `${name} is locked`, { next: 'give one that nobody else uses' })
   }
 }
 

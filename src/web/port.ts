@@ -1,3 +1,4 @@
+import { isBytes } from '../keys/given.js'
 import { Gate } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { ByteQueue } from './queue.js'
@@ -44,7 +45,7 @@ export function portStreams(port: PortLike): ByteStreams {
     }
   }
   port.addEventListener('message', ({ data }: { data: unknown }) => {
-    if (data instanceof Uint8Array) return queue.push(data)
+    if (isBytes(data)) return queue.push(data)
     if (data === null) return end()
     if (typeof data !== 'number') return queue.drop(new CarrierFault('the peer posted something else than bytes'))
     unread -= data

@@ -1,14 +1,17 @@
 import { askAuthorize } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
+  type ClientOptions,
   type ConnectOptions,
-  checkChannelOptions,
+  clientOptions,
   HANDSHAKE_TIMEOUT_MS,
   type ServerOptions,
+  serverOptions,
 } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
-import { badOption, checkType } from '../engine/options.js'
+import { keep, oneOf } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
+import { given } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { SecureChannel } from './channel.js'
@@ -23,13 +26,14 @@ export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOpti
  * server serves it shows later, as it does in TLS 1.3: a refusal is the channel’s error PEER_NOT_AUTHORIZED.
  *
  * @param streams what carries it: a Workers socket, a Deno.Conn, a WebTransport stream. Both are the channel’s from here on
- * @param options a client’s, unless `role` says otherwise. Without `serverKey` the server that answers is not known: look at the
- *   channel’s `remotePublicKey` before anything is sent
+ * @param options a client’s, unless `role` says otherwise. All are read once, before this returns
  * @throws ChannelError PEER_* or LINK_* where the handshake fails, USE_* for wrong options; the reason of an aborted `signal`
  */
-export async function secure(streams: ByteStreams, options: SecureOptions = {}): Promise<SecureChannel> {
+export async function secure(streams: ByteStreams, options: SecureOptions): Promise<SecureChannel> {
   checkStreams(streams)
-  return await open({ streams, drop: () => {} }, options)
+  const role = typeof options === 'object' && options ? given(options, 'role') : undefined
+  if (role !== undefined) oneOf('client', 'server')(role, 'role', options)
+  return await open({ streams, drop: () => {} }, role === 'server' ? 'server' : 'client', options)
 }
 
 /** Streams that a channel is to be opened over, and that may have yet to connect. */
@@ -40,26 +44,39 @@ export interface Opening {
   drop(reason: unknown): void
 }
 
-export async function open(from: Opening, options: SecureOptions): Promise<SecureChannel> {
-  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = options
+type Role =
+  | { role: 'client'; options: Readonly<ConnectOptions> } //
+  | { role: 'server'; options: Readonly<ServerOptions> }
+
+/** @param asked as the caller has it */
+export async function open(from: Opening, role: 'client' | 'server', asked: unknown): Promise<SecureChannel> {
+  let as: Role
+  try {
+    as = role === 'server' ? { role, options: serverOptions(asked) } : { role, options: clientOptions(asked) }
+  } catch (error) {
+    from.drop(error)
+    throw error
+  }
+  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = as.options
   let engine: Engine | undefined
   let connection: Connection | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   const onAbort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
   const onTimeout = () =>
     connection ? connection.fail(handshakeTimedOut(connection.engine, timeout)) : from.drop(connectTimedOut(timeout))
-  // It may be no signal at all: then the options are refused.
-  const ignoreAbort = () => signal?.removeEventListener?.('abort', onAbort)
+  const ignoreAbort = () => signal?.removeEventListener('abort', onAbort)
+  const checkAborted = () => {
+    if (signal?.aborted) throw abortError(signal)
+  }
   try {
-    checkOptions(options)
-    signal?.throwIfAborted()
+    checkAborted()
     signal?.addEventListener('abort', onAbort, { once: true })
-    engine = await createEngine(options)
+    engine = await createEngine(as)
     if (timeout > 0) timer = setTimeout(onTimeout, timeout)
     await from.opened
-    signal?.throwIfAborted()
-    connection = new Connection(from.streams, engine, options)
-    const channel = await shakeHands(connection, options)
+    checkAborted()
+    connection = new Connection(from.streams, engine, as.options)
+    const channel = await shakeHands(connection, as)
     connection.closed.then(ignoreAbort, ignoreAbort)
     return channel
   } catch (error) {
@@ -75,9 +92,9 @@ export async function open(from: Opening, options: SecureOptions): Promise<Secur
 }
 
 /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
-async function shakeHands(connection: Connection, options: SecureOptions): Promise<SecureChannel> {
+async function shakeHands(connection: Connection, { role, options }: Role): Promise<SecureChannel> {
   await connection.connected
-  if (options.role !== 'server') return new SecureChannel(connection)
+  if (role !== 'server') return new SecureChannel(connection)
   const gone = new AbortController()
   connection.closed.catch(error => gone.abort(error))
   const asking = askAuthorize(options, connection.engine, gone)
@@ -93,17 +110,11 @@ async function shakeHands(connection: Connection, options: SecureOptions): Promi
   return new SecureChannel(connection, answer === true ? undefined : (answer as object))
 }
 
-function checkOptions(options: SecureOptions): void {
-  checkChannelOptions(options)
-  const { role } = options
-  if (role !== undefined && role !== 'client' && role !== 'server') {
-    throw badOption('role', role, "'client' or 'server'")
-  }
-  if (role === 'server') checkType('authorize', options.authorize, 'function', 'a function')
-}
-
-async function createEngine(options: SecureOptions): Promise<Engine> {
+async function createEngine({ role, options }: Role): Promise<Engine> {
   const core = await loadCore()
-  if (options.role === 'server') return Engine.server(core, options)
-  return Engine.client(core, { ...options, keyPair: options.keyPair ?? drawKeyPair(core) })
+  if (role === 'server') return Engine.server(core, options)
+  return Engine.client(
+    core,
+    options.keyPair ? (options as ClientOptions) : keep(options, { keyPair: drawKeyPair(core) }),
+  )
 }

@@ -1,5 +1,6 @@
 import { discard, inBrowser } from '../core/discard.js'
 import { ChannelError } from '../errors.js'
+import { isBytes, kindOf } from '../keys/given.js'
 import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { type Brake, ByteQueue } from './queue.js'
@@ -72,8 +73,8 @@ export class SocketCarrier implements Opening {
   }
 
   #onMessage(data: unknown): void {
-    if (data instanceof ArrayBuffer) return this.#queue.push(new Uint8Array(data))
-    if (data instanceof Uint8Array) return this.#queue.push(data)
+    if (kindOf(data) === 'ArrayBuffer') return this.#queue.push(new Uint8Array(data as ArrayBuffer))
+    if (isBytes(data)) return this.#queue.push(data)
     this.drop(new CarrierFault(`the peer sent ${typeof data === 'string' ? 'text' : 'no bytes'} over the WebSocket`))
   }
 

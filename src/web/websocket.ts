@@ -1,8 +1,8 @@
-import type { ConnectOptions, ServerOptions } from '../channel/options.js'
-import { badOption } from '../engine/options.js'
+import { type ConnectOptions, clientOptions, type ServerOptions } from '../channel/options.js'
+import { badOption } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import type { SecureChannel } from './channel.js'
-import { open, type SecureOptions } from './secure.js'
+import { open } from './secure.js'
 import { SocketCarrier, type WebSocketLike } from './socket-carrier.js'
 
 /**
@@ -13,10 +13,12 @@ import { SocketCarrier, type WebSocketLike } from './socket-carrier.js'
  */
 export async function connectWebSocket(
   target: string | URL | WebSocketLike,
-  options: ConnectOptions = {},
+  options: ConnectOptions,
 ): Promise<SecureChannel> {
-  const socket = typeof target === 'string' || target instanceof URL ? openSocket(target) : checkSocket(target)
-  return await overSocket(socket, { ...options, role: 'client' })
+  if (typeof (target as WebSocketLike)?.send === 'function')
+    return await overSocket(target as WebSocketLike, 'client', options)
+  const read = clientOptions(options)
+  return await overSocket(openSocket(target as string | URL), 'client', read)
 }
 
 /**
@@ -26,12 +28,12 @@ export async function connectWebSocket(
  * @param socket Workers’ `WebSocketPair`, Deno’s `upgradeWebSocket`, one of the package `ws`, or what `bunWebSocket` gives
  */
 export async function acceptWebSocket(socket: WebSocketLike, options: ServerOptions): Promise<SecureChannel> {
-  return await overSocket(checkSocket(socket), { ...options, role: 'server' })
+  return await overSocket(socket, 'server', options)
 }
 
 /** Listens at once: what comes while channel.wasm is loaded is not lost. */
-function overSocket(socket: WebSocketLike, options: SecureOptions): Promise<SecureChannel> {
-  return open(new SocketCarrier(socket), options)
+function overSocket(socket: WebSocketLike, role: 'client' | 'server', options: unknown): Promise<SecureChannel> {
+  return open(new SocketCarrier(checkSocket(socket)), role, options)
 }
 
 function openSocket(url: string | URL): WebSocketLike {
@@ -41,10 +43,12 @@ function openSocket(url: string | URL): WebSocketLike {
       next: 'hand one in, such as `new WebSocket(url)` of the package ws',
     })
   }
+  // Of this realm or another. What is no URL and no text is a socket that is none.
+  if (typeof url !== 'string' && typeof url?.href !== 'string') return checkSocket(url as unknown as WebSocketLike)
   try {
-    return new Socket(url) as WebSocketLike
+    return new Socket(String(url)) as WebSocketLike
   } catch (cause) {
-    throw Object.assign(badOption('url', String(url), 'one that starts with wss:// or ws://'), { cause })
+    throw Object.assign(badOption('url', url, 'one that starts with wss:// or ws://'), { cause })
   }
 }
 

@@ -47,6 +47,9 @@ export async function use(): Promise<string> {
   const key: Uint8Array = socket.exportKey('label')
   return socket.errored instanceof ChannelError ? socket.errored.code : String(key)
 }
+// @ts-expect-error whom to talk to has no default; an address says it
+export const open = connect({ host: 'localhost', port: 1 })
+export const pinned = connect('nopki://pk_…@localhost:1', { keyPair })
 // @ts-expect-error there is no version 3
 export const wrong = connect({ ...target, version: 3 })
 `
@@ -55,7 +58,7 @@ import { type Core, Engine, type EngineEvent } from 'nopki/engine'
 import { dump, type MessageKind } from 'nopki/inspect'
 
 export function hello(core: Core, secretKey: Uint8Array, publicKey: Uint8Array): string {
-  const engine = Engine.client(core, { keyPair: { secretKey, publicKey } })
+  const engine = Engine.client(core, { keyPair: { secretKey, publicKey }, serverKey: 'any' })
   const kind: MessageKind = 'hello2'
   const event: EngineEvent = engine.advance()
   return dump(kind, engine.take()) + event
@@ -77,8 +80,8 @@ export async function use(
     await secure(streams, { role: 'client', serverKey: bytes }),
     await secure(streams, { role: 'server', keyPair, authorize: (peer: Peer) => ({ name: peer.publicKeyText }) }),
     await connectWebSocket(socket, { serverKey: bytes }),
-    await connectWebSocket(new URL('wss://example.org'), { keyPair }),
-    await acceptWebSocket(socket, { keyPair }),
+    await connectWebSocket(new URL('wss://example.org'), { keyPair, serverKey: 'any' }),
+    await acceptWebSocket(socket, { keyPair, authorize: 'anyone' }),
   ]
   for (const channel of channels) {
     const writer = channel.writable.getWriter()
@@ -90,7 +93,11 @@ export async function use(
     await channel.alert(4, 'bye')
   }
   // @ts-expect-error a server needs a key pair
-  await acceptWebSocket(socket, {})
+  await acceptWebSocket(socket, { authorize: 'anyone' })
+  // @ts-expect-error a server says whom it serves
+  await acceptWebSocket(socket, { keyPair })
+  // @ts-expect-error a client says whom it talks to
+  await connectWebSocket(socket, { keyPair })
   return channels[0]?.exportKey('label').toString() ?? ''
 }
 `

@@ -45,8 +45,8 @@ export const CASES: readonly Case[] = [
 async function meet(bench: Bench, version: 1 | 2, pinned: boolean, wire: Setup['wire'] = 'whole'): Promise<void> {
   const [ours, theirs] = [await bench.generateKeyPair(), await bench.generateKeyPair()]
   const pair = await bench.connect({
-    client: { keyPair: ours, version, ...(pinned && { serverKey: theirs.publicKey }) },
-    server: { keyPair: theirs, versions: [version] },
+    client: { keyPair: ours, version, serverKey: pinned ? theirs.publicKey : 'any' },
+    server: { keyPair: theirs, versions: [version], authorize: 'anyone' },
     wire,
   })
   await withEnds(pair, async (client, server) => {
@@ -226,7 +226,7 @@ async function setupOf({ generateKeyPair }: Bench): Promise<Setup> {
   const server = await generateKeyPair()
   return {
     client: { keyPair: await generateKeyPair(), serverKey: server.publicKey },
-    server: { keyPair: server },
+    server: { keyPair: server, authorize: 'anyone' },
   }
 }
 

@@ -33,10 +33,10 @@ export interface Pair {
 type Options = Partial<ClientEngineOptions & ServerEngineOptions> & { core?: Core }
 
 /** Two engines before their first byte; the client has the server pinned. */
-export function newPair(version: 1 | 2, { core = shared, ...options }: Options = {}): Pair {
+export function newPair(version: 1 | 2, { core = shared, versions = [version], ...options }: Options = {}): Pair {
   return {
     client: Engine.client(core, { keyPair: clientKeys, serverKey: serverKeys.publicKey, version, ...options }),
-    server: Engine.server(core, { keyPair: serverKeys, versions: [version], ...options }),
+    server: Engine.server(core, { keyPair: serverKeys, versions, ...options }),
   }
 }
 

@@ -7,7 +7,7 @@ import { connect } from '../../src/node/index.js'
 
 const [port, bytes] = process.argv.slice(2).map(Number) as [number, number]
 const CHUNK = 64 * 1024
-const socket = await connect({ host: '127.0.0.1', port })
+const socket = await connect({ host: '127.0.0.1', port, serverKey: 'any' })
 const hash = createHash('sha256')
 const start = process.memoryUsage.rss()
 let peak = start

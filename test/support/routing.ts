@@ -110,7 +110,7 @@ export function helloBytes(version: 1 | 2, middleboxKey = middleboxKeys.publicKe
 }
 
 /** A client that has the test's server pinned, and addresses the test's middlebox. */
-export async function dialThrough(port: number, options: ConnectOptions = {}): Promise<SecureSocket> {
+export async function dialThrough(port: number, options: Partial<ConnectOptions> = {}): Promise<SecureSocket> {
   const { publicKey: serverKey } = serverKeys
   const addressed = { serverKey, middleboxKey: middleboxKeys.publicKey, keyPair: clientKeys }
   return track(await connect({ host: '127.0.0.1', port, ...addressed, ...options }))

@@ -177,7 +177,7 @@ let store = randomBytes(1 << 20)
 
 /** A server on a free port of the loopback, for both versions unless told otherwise. */
 export async function serve(options: Partial<ServeOptions> = {}): Promise<{ server: SecureServer; port: number }> {
-  const server = track(createServer({ keyPair: serverKeys, versions: [1, 2], ...options }))
+  const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [1, 2], ...options }))
   server.on('connection', transport => track(transport))
   server.on('secureConnection', socket => track(socket))
   return { server, port: await listen(server) }
@@ -189,7 +189,7 @@ export async function listen(server: net.Server): Promise<number> {
 }
 
 /** A client that has the test's server pinned. */
-export async function dial(port: number, options: ConnectOptions = {}): Promise<SecureSocket> {
+export async function dial(port: number, options: Partial<ConnectOptions> = {}): Promise<SecureSocket> {
   return track(
     await connect({ host: '127.0.0.1', port, keyPair: clientKeys, serverKey: serverKeys.publicKey, ...options }),
   )
@@ -206,7 +206,7 @@ export interface Pair {
 /** Both ends of a channel over TCP. */
 export async function pair(
   version: 1 | 2,
-  options: { client?: ConnectOptions; server?: Partial<ServeOptions>; both?: ConnectOptions } = {},
+  options: { client?: Partial<ConnectOptions>; server?: Partial<ServeOptions>; both?: Partial<ConnectOptions> } = {},
 ): Promise<Pair> {
   const { server: listener, port } = await serve({ ...options.both, ...options.server } as Partial<ServeOptions>)
   const accepted = next(listener, 'secureConnection')
@@ -221,11 +221,11 @@ export async function pair(
 export async function pairOver<T extends Duplex>(
   version: 1 | 2,
   [near, far]: [T, T],
-  options: { client?: ConnectOptions; server?: Partial<ServeOptions> } = {},
+  options: { client?: Partial<ConnectOptions>; server?: Partial<ServeOptions> } = {},
 ): Promise<Pair & { clientTransport: T }> {
   track(near)
   track(far)
-  const listener = createServer({ keyPair: serverKeys, versions: [version], ...options.server })
+  const listener = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version], ...options.server })
   const accepted = next(listener, 'secureConnection')
   listener.emit('connection', far)
   const client = track(

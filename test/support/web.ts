@@ -37,7 +37,7 @@ export interface ChannelPair {
 }
 
 export interface PairOptions {
-  client?: ConnectOptions
+  client?: Partial<ConnectOptions>
   server?: Partial<ServerOptions>
 }
 
@@ -92,12 +92,17 @@ export async function webPair(
   return { client: ends[0], server: ends[1] }
 }
 
-export async function secureClient(streams: ByteStreams, options: ConnectOptions = {}): Promise<SecureChannel> {
+export async function secureClient(
+  streams: ByteStreams,
+  options: Partial<ConnectOptions> = {},
+): Promise<SecureChannel> {
   return keep(await secure(streams, { keyPair: clientKeys, serverKey: serverKeys.publicKey, ...options }))
 }
 
 export async function secureServer(streams: ByteStreams, options: Partial<ServerOptions> = {}): Promise<SecureChannel> {
-  return keep(await secure(streams, { role: 'server', keyPair: serverKeys, versions: [1, 2], ...options }))
+  return keep(
+    await secure(streams, { role: 'server', keyPair: serverKeys, authorize: 'anyone', versions: [1, 2], ...options }),
+  )
 }
 
 /** Both ends of a WebSocket of the package `ws`. */
@@ -118,7 +123,7 @@ export async function socketChannels({ client, server }: PairOptions = {}, socke
   const [near, far] = sockets ?? (await socketPair())
   const ends = await Promise.all([
     connectWebSocket(near, { keyPair: clientKeys, serverKey: serverKeys.publicKey, ...client }),
-    acceptWebSocket(far, { keyPair: serverKeys, versions: [1, 2], ...server }),
+    acceptWebSocket(far, { keyPair: serverKeys, authorize: 'anyone', versions: [1, 2], ...server }),
   ])
   return { client: keep(ends[0]), server: keep(ends[1]), near, far }
 }

@@ -86,7 +86,8 @@ function shakeHands(client: Client, stream: net.Socket, timeout: number): Promis
     version,
     allowHalfOpen: true,
     handshakeTimeout: timeout,
-    ...(serverKey && { serverKey }),
+    // Without a pinned key, the step that follows says which one answered.
+    serverKey: serverKey ?? 'any',
     ...(middleboxKey && { middleboxKey }),
   }).catch((error: Error) => error)
 }

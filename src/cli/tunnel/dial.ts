@@ -81,7 +81,7 @@ async function dialKnown({ place, path, trusts, common }: KnownDial): Promise<Se
   const known = findServer(path, name)
   if (known) return await dialPinned({ place, path, trusts, common }, known)
   if (!trusts) throw unknownServer(name)
-  const socket = await connect({ ...place, ...common })
+  const socket = await connect({ ...place, ...common, serverKey: 'any' })
   try {
     if (rememberServer(path, name, socket.remotePublicKey)) {
       log.info(`${name} was not known: it is remembered as ${encodePublicKey(socket.remotePublicKey)} in ${path}`)

@@ -1,0 +1,109 @@
+import { ChannelError } from '../errors.js'
+import { given, namesOf } from '../keys/given.js'
+
+/** What an option has to be: gives what is kept of it, a copy, or throws. `source` is the object that it comes from. */
+export type Check = (value: unknown, name: string, source: object) => unknown
+
+/** Options by name. */
+export type OptionTable = Readonly<Record<string, Check>>
+
+const snapshots = new WeakSet<object>()
+
+/**
+ * What options say now: each is read once, by its name, checked, and kept in one frozen object without a prototype. So nothing that
+ * happens to the caller's object later, or to `Object.prototype` at any time, changes who is trusted. A snapshot is its own.
+ *
+ * @throws ChannelError USE_BAD_KEY; USE_BAD_OPTION, for a name too that nearly is one of these. Other names pass
+ */
+export function snapshot<T>(table: OptionTable, options: unknown): Readonly<T> {
+  if (typeof options !== 'object' || !options || Array.isArray(options) || ArrayBuffer.isView(options)) {
+    throw badOption('options', options, 'an object with the options')
+  }
+  if (snapshots.has(options)) return options as T
+  refuseMisspelt(Object.keys(table), options)
+  const read: Record<string, unknown> = Object.create(null)
+  for (const [name, check] of Object.entries(table)) {
+    const value = given(options, name)
+    if (value !== undefined) read[name] = check(value, name, options)
+  }
+  return keep(read)
+}
+
+/** A snapshot of these, where the later ones count. */
+export function keep<T>(...options: object[]): Readonly<T> {
+  const kept = Object.freeze(Object.assign(Object.create(null), ...options))
+  snapshots.add(kept)
+  return kept
+}
+
+/** @throws ChannelError USE_BAD_OPTION unless it is an integer from `low` to `high` */
+export function checkInteger(name: string, value: unknown, low: number, high: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
+    throw badOption(name, value, `a whole number from ${low} to ${high}`)
+  }
+  return value
+}
+
+export function integer(low: number, high: number): Check {
+  return (value, name) => checkInteger(name, value, low, high)
+}
+
+export function oneOf(...words: unknown[]): Check {
+  return (value, name) => {
+    if (words.includes(value)) return value
+    throw badOption(name, value, words.map(it => (typeof it === 'string' ? `'${it}'` : it)).join(' or '))
+  }
+}
+
+export const yesOrNo = oneOf(true, false)
+
+/** A function is called as a method of the object that it was found in. */
+export const method: Check = (value, name, source) => {
+  if (typeof value !== 'function') throw badOption(name, value, 'a function')
+  return (...args: unknown[]) => Reflect.apply(value, source, args)
+}
+
+/** Of what stands there only the kind is said: someone may have put a secret in the wrong place. */
+export function badOption(name: string, value: unknown, wanted: string): ChannelError {
+  const kind = typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  const shown = typeof value === 'number' || value === undefined || value === null ? value : kind
+  return new ChannelError('USE_BAD_OPTION', `${name} is ${shown}`, { next: `give ${wanted}` })
+}
+
+/** What decides who is trusted has no default. */
+export function missing(name: string, wanted: string): ChannelError {
+  return new ChannelError('USE_BAD_OPTION', `${name} is missing`, { next: `give ${wanted}` })
+}
+
+function refuseMisspelt(ours: string[], options: object): void {
+  for (const name of namesOf(options)) {
+    const meant = ours.includes(name) ? undefined : ours.find(it => isNear(plain(name), plain(it)))
+    if (meant) throw new ChannelError('USE_BAD_OPTION', `${name} is no option`, { next: `${meant} may be meant` })
+  }
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z]/g, '')
+}
+
+/** Whether one edit makes one of the other, or two where the name is long. */
+function isNear(name: string, ours: string): boolean {
+  return within(ours.length > 8 ? 2 : 1, name, ours)
+}
+
+/** An edit is a letter more, less or other, or two that changed places. */
+function within(edits: number, a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > edits) return false
+  let at = 0
+  while (at < a.length && a[at] === b[at]) at++
+  const [x, y] = [a.slice(at), b.slice(at)]
+  if (x === y) return true
+  if (edits === 0) return false
+  const swapped = x[0] === y[1] && x[1] === y[0]
+  return (
+    within(edits - 1, x.slice(1), y.slice(1)) ||
+    within(edits - 1, x.slice(1), y) ||
+    within(edits - 1, x, y.slice(1)) ||
+    (swapped && within(edits - 1, x.slice(2), y.slice(2)))
+  )
+}

@@ -1,0 +1,52 @@
+// What callers hand over, read so that what was checked is what is used.
+
+/**
+ * An option as it is now: own, or inherited from a class. What stands on `Object.prototype` is nobody's word: a careless merge of
+ * somebody's JSON can put it there.
+ */
+export function given(source: object, name: string): unknown {
+  const owner = chainOf(source).find(it => Object.hasOwn(it, name))
+  return owner && isRoot(owner) ? undefined : (source as Record<string, unknown>)[name]
+}
+
+/** The names that an object has, those of its classes too. */
+export function namesOf(source: object): string[] {
+  return chainOf(source).flatMap(it => (isRoot(it) ? [] : Object.getOwnPropertyNames(it)))
+}
+
+/** Whether it is a Uint8Array, of any realm: a test runner, or `vm`, has a Uint8Array of its own. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return partOf(value, Symbol.toStringTag) === 'Uint8Array'
+}
+
+/** What the platform made it as, in any realm: `URL`, `ArrayBuffer`, `WebAssembly.Module`. */
+export function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
+}
+
+/** How many bytes it has, whatever its properties say: 0 where its buffer is gone. */
+export function lengthOf(bytes: Uint8Array): number {
+  return partOf(bytes, 'length') as number
+}
+
+/** A copy that nobody else can change, or take away. */
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return lengthOf(bytes) === 0 ? new Uint8Array() : new Uint8Array(bytes)
+}
+
+function chainOf(source: object): object[] {
+  const chain: object[] = []
+  for (let at = source; at; at = Object.getPrototypeOf(at)) chain.push(at)
+  return chain
+}
+
+/** `Object.prototype`, of any realm. */
+function isRoot(it: object): boolean {
+  return !Object.getPrototypeOf(it) && Object.hasOwn(it, 'isPrototypeOf')
+}
+
+function partOf(value: unknown, name: PropertyKey): unknown {
+  return Reflect.getOwnPropertyDescriptor(TypedArray, name)?.get?.call(value)
+}
+
+const TypedArray: object = Object.getPrototypeOf(Uint8Array.prototype)
