@@ -87,7 +87,7 @@ await check('bash', 'bash completes commands, options, values and files', async 
   }
   assert.equal(await offered('ro'), ['route'])
   assert.equal(await offered(''), [...commands.map(it => it.name), '--help', '--version'])
-  assert.equal(await offered('route', '--table'), ['--table', '--table-password'])
+  assert.equal(await offered('route', '--table'), ['--table', '--table-password', '--table-copy'])
   assert.equal(await offered('demo', '--protocol', ''), ['1', '2'])
   assert.equal(await offered('completion', 'f'), ['fish'])
   assert.equal(await offered('pubkey', 'a'), ['a file.key'])
@@ -106,7 +106,7 @@ await check('fish', 'fish completes commands, options and values', async () => {
       .map(it => it.split('\t')[0])
   }
   assert.equal(await offered('nopki ro'), ['route'])
-  assert.equal((await offered('nopki route --ta')).sort(), ['--table', '--table-password'])
+  assert.equal((await offered('nopki route --ta')).sort(), ['--table', '--table-copy', '--table-password'])
   assert.equal(await offered('nopki demo --protocol '), ['1', '2'])
   assert.equal(await offered('nopki completion z'), ['zsh'])
 })

@@ -11,8 +11,10 @@ import { keyOptions, loadKey } from './keys/options.js'
 import { readPassphrase } from './keys/passphrase.js'
 import { Backends } from './route/backends.js'
 import { Middlebox } from './route/middlebox.js'
+import { isUrl, parseRedisPlace } from './route/redis-place.js'
 import { parseTable, placesOf, type Table } from './route/table.js'
-import { parseRedisPlace, RedisTable } from './route/table-redis.js'
+import { TableCopy } from './route/table-copy.js'
+import { RedisTable } from './route/table-redis.js'
 import { limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
 import { Service } from './tunnel/service.js'
 
@@ -34,6 +36,11 @@ export const route = defineCommand({
     ...keyOptions,
     table: { short: 't', value: 'FILE|redis://...', summary: 'the table of routes', completes: 'file' },
     'table-password': { value: 'FILE', summary: 'a file with the password for Redis', completes: 'file' },
+    'table-copy': {
+      value: 'FILE',
+      summary: 'keeps the last good table of Redis in FILE, to start with if Redis has none to give',
+      completes: 'file',
+    },
     'handshake-timeout': {
       value: 'TIME',
       summary: 'how long a connection may take to say whom it wants',
@@ -76,8 +83,19 @@ export const route = defineCommand({
         table stays in force.
 
         In Redis (6 or later) it is a hash, nopki:routes unless ?key=NAME says otherwise, with a field a server: the key, and as its value
-        the backends, separated by spaces. A change reaches all routers at once. While Redis is away, the last table stays in force. It
-        needs the package @redis/client, which is not installed with nopki.`,
+        the backends, separated by spaces. A change reaches all routers at once. It needs the package @redis/client, which is not
+        installed with nopki.
+
+        While Redis is away, or answers with an error, the last table stays in force, and Redis is asked again. An entry that is wrong
+        keeps its last good value; it is named in the log and on the health page, and counted in nopki_table_bad_entries. A hash that
+        is not there, as in a Redis that has lost its data, is no empty table: the last one stays. HSET nopki:routes empty yes says
+        that a table without routes is meant, once there is no other field. With --table-copy FILE, a router that starts while Redis
+        is away takes the last good table from FILE.
+
+        An ACL user is named in the address, redis://USER@HOST:PORT, and its password is in the file of --table-password. It needs no
+        more than this: ACL SETUSER USER on >PASSWORD resetkeys %R~nopki:routes nocommands +hgetall +ping +client|tracking
+        (before Redis 7: ~nopki:routes). Sentinel is not asked, and Redis is not reached by a Unix socket: give the address of
+        one Redis, such as a replica beside the router, or of what follows the master.`,
     },
   ],
   async run(values, [listen = '']) {
@@ -90,8 +108,9 @@ export const route = defineCommand({
       onDown: (_, reason) => log.warn(`${reason}; it is asked until it is back`),
       onUp: ({ name }) => log.info(`${name} is back`),
     })
-    const table = await openTable(values.table, values['table-password'], it => backends.retain(placesOf(it)))
+    const table = await openTable(values, it => backends.retain(placesOf(it)))
     service.onHealth(() => table.trouble)
+    service.gauge('nopki_table_bad_entries', 'Entries of the table that cannot be read.', () => table.badEntries ?? 0)
     service.onHealth(() => backends.down.map(name => `${name} is down`).join(', '))
     service.onReload(() => table.reload())
     service.onEnd(() => {
@@ -119,19 +138,31 @@ export const route = defineCommand({
 interface TableSource {
   readonly value: Table
   readonly trouble: string
+  /** Of those that can be wrong one by one. */
+  readonly badEntries?: number
   reload(): void
   close(): void
 }
 
-async function openTable(
-  where: string,
-  password: string | undefined,
-  onChange: (table: Table) => void,
-): Promise<TableSource> {
-  if (/^rediss?:/.test(where)) {
-    return await RedisTable.open(parseRedisPlace(where), password && readPassphrase(password), onChange)
+interface TableValues {
+  table?: string | undefined
+  'table-password': string | undefined
+  'table-copy': string | undefined
+}
+
+async function openTable(values: TableValues, onChange: (table: Table) => void): Promise<TableSource> {
+  const { table: where = '', 'table-password': password, 'table-copy': copy } = values
+  if (isUrl(where)) {
+    return await RedisTable.open({
+      place: parseRedisPlace(where),
+      password: password && readPassphrase(password),
+      copy: copy === undefined ? undefined : new TableCopy(copy),
+      onChange,
+    })
   }
-  if (password !== undefined) throw Failure.usage('--table-password is for a table in Redis', 'leave it out')
+  for (const option of ['table-password', 'table-copy'] as const) {
+    if (values[option] !== undefined) throw Failure.usage(`--${option} is for a table in Redis`, 'leave it out')
+  }
   return new WatchedFile(where, parseTable, onChange)
 }
 

@@ -4,79 +4,65 @@ import type { createClient as CreateClient, RedisClientType } from '@redis/clien
 import { Failure } from '../frame/failure.js'
 import { loadOptional } from '../frame/optional.js'
 import { log } from '../frame/output.js'
-import type { Place } from '../frame/place.js'
-import { addRoute, type Table } from './table.js'
+import type { RedisPlace } from './redis-place.js'
+import type { Table } from './table.js'
+import type { TableCopy } from './table-copy.js'
+import { readFields } from './table-fields.js'
 
-/** Where the hash is. The password is not part of it. */
-export interface RedisPlace {
-  /** `redis[s]://[user@]host[:port][/database]` */
-  url: string
-  /** The hash's name. */
-  hash: string
-}
-
-/** `redis://HOST[:PORT][/DATABASE][?key=HASH]` @throws Failure of usage */
-export function parseRedisPlace(text: string): RedisPlace {
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch {
-    throw Failure.usage('the table’s address in Redis cannot be read', FORM)
-  }
-  if (url.password !== '') {
-    throw Failure.usage(
-      'there is a password in the table’s address, where everybody on this machine can read it',
-      PASSWORD,
-    )
-  }
-  const hash = url.searchParams.get('key') ?? 'nopki:routes'
-  url.searchParams.delete('key')
-  if (url.search !== '' || url.hash !== '' || url.hostname === '' || hash === '') {
-    throw Failure.usage('the table’s address in Redis has something that does not belong there', FORM)
-  }
-  return { url: url.href, hash }
+export interface RedisTableOptions {
+  place: RedisPlace
+  password: string | undefined
+  copy: TableCopy | undefined
+  onChange(table: Table): void
+  /** How long until it is read anew though nothing was heard, in ms. */
+  refresh?: number
 }
 
 /**
  * The table as Redis has it. Redis tells its clients when a key that they have read changes (CLIENT TRACKING), so it is read anew just
- * then, and after each reconnecting. Where Redis is away, or says something wrong, the last table stays.
+ * then, after each reconnecting, and once a minute. Where Redis is away, or has no table to give, the last one stays, and it is asked
+ * again.
  */
 export class RedisTable {
   #client: RedisClientType
   #hash: string
   #name: string
+  #copy: TableCopy | undefined
   #onChange: (table: Table) => void
+  #refresh: number
   #table: Table = new Map()
+  /** What Redis said when it was last read, and what is wrong with that. */
   #said = ''
+  #bad: string[] = []
   #trouble = ''
   #started = false
   #away = false
   #reading = false
   #stale = false
+  #timer: NodeJS.Timeout | undefined
+  #pause = FIRST_PAUSE_MS
 
-  /** @throws Failure where the package is missing, Redis cannot be reached, or the table is wrong */
-  static async open(
-    place: RedisPlace,
-    password: string | undefined,
-    onChange: (table: Table) => void,
-  ): Promise<RedisTable> {
+  /** @throws Failure where the package is missing, or Redis cannot be read and there is no copy of a table */
+  static async open(options: RedisTableOptions): Promise<RedisTable> {
     const { createClient } = await loadOptional(() => import('@redis/client'), '@redis/client', 'A table in Redis')
-    const it = new RedisTable(createClient, place, password, onChange)
+    const it = new RedisTable(createClient, options)
     await it.#start()
     return it
   }
 
   private constructor(
     createClient: typeof CreateClient,
-    { url, hash }: RedisPlace,
-    password: string | undefined,
-    onChange: (table: Table) => void,
+    { place, password, copy, onChange, refresh }: RedisTableOptions,
   ) {
+    const { url, username, hash } = place
     this.#hash = hash
     this.#name = new URL(url).host
+    this.#copy = copy
     this.#onChange = onChange
+    this.#refresh = refresh ?? A_MINUTE
     this.#client = createClient({
       url,
+      ...(username !== undefined && { username }),
       ...(password !== undefined && { password }),
       RESP: 3,
       emitInvalidate: true,
@@ -86,8 +72,8 @@ export class RedisTable {
       socket: {
         connectTimeout: SILENCE_MS,
         socketTimeout: SILENCE_MS,
-        // Once it has been there, it is waited for; before, the command fails.
-        reconnectStrategy: (retries, cause) => (this.#started ? Math.min(50 * 2 ** retries, RETRY_MS) : cause),
+        // Once there is a table, Redis is waited for; before, the command fails.
+        reconnectStrategy: (retries, cause) => (this.#started ? Math.min(50 * 2 ** retries, RECONNECT_MS) : cause),
       },
     }) as RedisClientType
   }
@@ -98,7 +84,12 @@ export class RedisTable {
 
   /** Why the table is not the one in Redis; empty where it is. */
   get trouble(): string {
-    return this.#trouble
+    return [this.#trouble, this.#copy?.trouble].filter(Boolean).join('; ')
+  }
+
+  /** How many entries could not be read, of those that are in Redis. */
+  get badEntries(): number {
+    return this.#bad.length
   }
 
   reload(): void {
@@ -106,6 +97,7 @@ export class RedisTable {
   }
 
   close(): void {
+    clearTimeout(this.#timer)
     this.#client.destroy()
   }
 
@@ -122,19 +114,42 @@ export class RedisTable {
       await client.connect()
       await this.#read()
     } catch (error) {
-      client.destroy()
-      if (error instanceof Failure) throw error
-      const { message } = failure ?? (error as Error)
-      throw new Failure(
-        `the table cannot be read from Redis at ${this.#name}: ${message}`,
-        'is Redis 6 or later running there?',
-      )
+      this.#startWithout(error as Error, failure ?? (error as Error))
     }
     this.#started = true
     client.on('ready', () => this.reload())
     client.on('invalidate', () => this.reload())
+    // It went for good when it could not be reached: from here on it is waited for.
+    if (!client.isOpen) client.connect().catch(() => {})
     // Between the reading and this line it may have changed.
-    this.reload()
+    else this.reload()
+  }
+
+  /** With the copy; or with no route, if Redis can be read, but has none. @throws Failure else */
+  #startWithout(error: Error, cause: Error): void {
+    const table = this.#loadCopy()
+    const message = `the table cannot be read from Redis at ${this.#name}: ${cause.message}`
+    if (table) {
+      this.#table = table
+      this.#trouble = message
+      this.#away = !this.#client.isReady
+      log.warn(`${message}; the copy in ${this.#copy?.path} is in force`)
+    } else if (error instanceof Failure) {
+      this.#complain(error.message, error.hint)
+    } else {
+      this.#client.destroy()
+      throw new Failure(message, /^NO(AUTH|PERM)|^WRONGPASS/.test(cause.message) ? RIGHTS : RUNNING)
+    }
+  }
+
+  #loadCopy(): Table | undefined {
+    try {
+      return this.#copy?.load()
+    } catch (error) {
+      const { message, hint } = Failure.of(error)
+      log.warn(message, hint)
+      return undefined
+    }
   }
 
   /** One reading at a time; what changes in the meantime is read behind it. */
@@ -150,40 +165,63 @@ export class RedisTable {
   }
 
   async #take(): Promise<void> {
+    clearTimeout(this.#timer)
     try {
+      const troubled = this.#trouble !== ''
       const changed = await this.#read()
-      if (this.#trouble || changed) log.info(`the table was read anew from Redis at ${this.#name}`)
-      this.#trouble = ''
+      if (changed || (troubled && this.#trouble === '')) log.info(`the table was read anew from Redis at ${this.#name}`)
       this.#away = false
+      this.#pause = FIRST_PAUSE_MS
+      // Redis tells of changes. Should that ever fail, the table is not wrong for long.
+      this.#again(this.#refresh * (0.9 + 0.2 * Math.random()))
       if (changed) this.#onChange(this.#table)
     } catch (error) {
+      // That Redis is away is said by the client’s own event, and that it is back, too.
+      if (!this.#client.isReady) return
       const { message, hint } = Failure.of(error)
-      // That Redis is away is said by the client’s own event.
-      if (this.#client.isReady) this.#complain(message, hint)
+      this.#complain(message, hint)
+      this.#again(this.#pause)
+      this.#pause = Math.min(2 * this.#pause, LAST_PAUSE_MS)
     }
   }
 
-  /** Whether the table is another one than before. */
+  #again(wait: number): void {
+    this.#timer = setTimeout(() => this.reload(), wait).unref()
+  }
+
+  /** Whether the table is another one than before. @throws where there is none */
   async #read(): Promise<boolean> {
     const fields = Object.entries(await this.#client.hGetAll(this.#hash)).sort(([a], [b]) => (a < b ? -1 : 1))
     const said = JSON.stringify(fields)
-    if (said === this.#said) return false
-    const table = new Map<string, readonly Place[]>()
-    for (const [key, backends] of fields) {
-      addRoute(table, key, backends.trim().split(/\s+/).filter(Boolean), `${this.#hash} in Redis, field ${key}`)
+    const changed = said !== this.#said
+    if (changed) {
+      const { table, bad } = readFields(fields, this.#table, this.#hash)
+      for (const { message, hint } of bad.filter(it => !this.#bad.includes(it.message)).slice(0, MOST_NAMED)) {
+        log.warn(message, hint)
+      }
+      this.#table = table
+      this.#said = said
+      this.#bad = bad.map(it => it.message)
+      this.#copy?.save(table)
     }
-    this.#table = table
-    this.#said = said
-    return true
+    const more = this.#bad.length - MOST_NAMED
+    this.#trouble = this.#bad.slice(0, MOST_NAMED).join('; ') + (more > 0 ? `; and ${more} more` : '')
+    return changed
   }
 
   #complain(message: string, hint = ''): void {
-    if (message !== this.#trouble) log.warn(`${message}; the last good table stays in force`, hint)
+    const stays = this.#table.size > 0 ? 'the last good table stays in force' : 'there is no route'
+    if (message !== this.#trouble) log.warn(`${message}; ${stays}`, hint)
     this.#trouble = message
   }
 }
 
-const FORM = 'give redis://HOST:PORT, with ?key=HASH where the hash is not nopki:routes'
-const PASSWORD = 'put it into a file, and give that with --table-password FILE'
+const RUNNING = 'is Redis 6 or later running there? With --table-copy FILE a router starts with the last good table'
+const RIGHTS =
+  'give redis://USER@HOST, and the password with --table-password; nopki route --help has the rights that the user needs'
 const SILENCE_MS = 4000
-const RETRY_MS = 1000
+const RECONNECT_MS = 1000
+const FIRST_PAUSE_MS = 500
+const LAST_PAUSE_MS = 10_000
+const A_MINUTE = 60_000
+const MOST_NAMED = 5

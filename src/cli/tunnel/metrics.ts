@@ -8,6 +8,7 @@ export interface Metrics {
   opened(): void
   ended(entry: AccessEntry): void
   ignored(why: string): void
+  gauge(name: string, help: string, value: () => number): void
 }
 
 /** @param open how many connections are open now @param lost how many lines the access log has lost */
@@ -17,22 +18,18 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
   const registry = new prometheus.Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  new Gauge({
-    name: 'nopki_connections_open',
-    help: 'Connections that are open now.',
-    registers,
-    collect() {
-      this.set(open())
-    },
-  })
-  new Gauge({
-    name: 'nopki_access_log_lost_lines',
-    help: 'Lines that the access log could not be given.',
-    registers,
-    collect() {
-      this.set(lost())
-    },
-  })
+  const gauge = (name: string, help: string, value: () => number) => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      },
+    })
+  }
+  gauge('nopki_connections_open', 'Connections that are open now.', open)
+  gauge('nopki_access_log_lost_lines', 'Lines that the access log could not be given.', lost)
   const opened = new Counter({ name: 'nopki_connections_total', help: 'Connections that were let in.', registers })
   const ended = new Counter({
     name: 'nopki_connections_ended_total',
@@ -60,6 +57,7 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
   })
   return {
     registry,
+    gauge,
     opened: () => opened.inc(),
     ignored: why => ignored.inc({ why }),
     ended(entry) {

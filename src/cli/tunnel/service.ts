@@ -74,6 +74,11 @@ export class Service {
     this.#troubles.push({ trouble, fails })
   }
 
+  /** A number that Prometheus is told. */
+  gauge(name: string, help: string, value: () => number): void {
+    this.#metrics?.gauge(name, help, value)
+  }
+
   /** Called when nothing new is taken any more; what is held then is waited for. */
   onClosing(closing: () => void): void {
     this.#closings.push(closing)
