@@ -28,6 +28,27 @@ export const log = {
   warn: (text: string, hint = '') => say(`warning: ${text}${hint && `\nhint: ${hint}`}`),
 }
 
-function say(text: string): void {
-  process.stderr.write(`${text}\n`)
+/** False if the line is lost: whoever reads standard error does not, and what waits for that is kept small. */
+function say(text: string): boolean {
+  const { stderr } = process
+  if (stderr.writableLength > MOST_WAITING) {
+    unsaid += 1
+    return false
+  }
+  if (unsaid > 0) stderr.write(`${unsaid} lines were lost, as nobody read them\n`)
+  unsaid = 0
+  stderr.write(`${text}\n`)
+  return true
 }
+
+/** All is over; but lines that nobody reads would keep the process. What is on its way to standard output is waited for. */
+export function leaveUnread(): void {
+  setTimeout(() => {
+    if (process.stderr.writableLength > 0 && process.stdout.writableLength === 0) process.exit()
+    leaveUnread()
+  }, LEAVE_MS).unref()
+}
+
+let unsaid = 0
+const MOST_WAITING = 1_048_576
+const LEAVE_MS = 1000

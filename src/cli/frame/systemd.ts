@@ -18,14 +18,12 @@ export function notifySystemd(...state: string[]): void {
 let lastNotice = Promise.resolve()
 
 function notify(state: string[]): Promise<void> {
-  return new Promise(resolve => {
+  return new Promise<void>((resolve, reject) => {
+    // It throws some errors, such as ENOMEM, and emits others.
     const child = spawn('systemd-notify', state, { stdio: 'ignore' })
     child.once('exit', () => resolve())
-    child.once('error', error => {
-      log.warn(`systemd was not told ${state[0]}: ${error.message}`)
-      resolve()
-    })
-  })
+    child.once('error', reject)
+  }).catch((error: Error) => void log.warn(`systemd was not told ${state[0]}: ${error.message}`))
 }
 
 /** What `READY=1` after `RELOADING=1` needs: systemd tells reloads apart by the time. */

@@ -2,7 +2,7 @@ import http from 'node:http'
 import type net from 'node:net'
 import { ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
-import { log } from '../frame/output.js'
+import { leaveUnread, log } from '../frame/output.js'
 import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
 import { heedSignals } from '../frame/signals.js'
 import { notifySystemd, reloadingState } from '../frame/systemd.js'
@@ -122,7 +122,8 @@ export class Service {
     await this.#whenOver.promise
     forget()
     for (const end of this.#endings) end()
-    this.#accessLog?.close()
+    await this.#accessLog?.close()
+    leaveUnread()
   }
 
   /** Takes nothing new; is over when what is open has ended. */
