@@ -1,7 +1,14 @@
 import type { Control, Engine } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { CREDIT_BYTES, CREDIT_HEEDS, CREDIT_LIMIT } from '../wire/layout.js'
-import { CONTROL_CREDIT, CREDIT_FIRST, CREDIT_MESSAGE_END, CREDIT_NONE, CREDIT_WINDOW } from '../wire/stream.js'
+import {
+  CONTROL_CREDIT,
+  CONTROL_DATA_END,
+  CREDIT_FIRST,
+  CREDIT_MESSAGE_END,
+  CREDIT_NONE,
+  CREDIT_WINDOW,
+} from '../wire/stream.js'
 
 /**
  * Both sides of "Credit" at one end of a channel: how much it may send, and how much it takes. Bytes are counted from the start of
@@ -25,6 +32,7 @@ export class Credit {
   #taken = 0
   /** Where the peer began to keep to the limit. */
   #heededAt: number | undefined
+  #dataEnded = false
 
   constructor(engine: Engine, offers: boolean) {
     this.#engine = engine
@@ -37,9 +45,14 @@ export class Credit {
     else this.#due = this.#offers
   }
 
-  /** Whether the peer has said that it knows credit. */
-  get spoken(): boolean {
-    return this.#peer === 'speaks'
+  /** Whether all that comes is to be taken at once, for credit may come behind it: what the peer may send is bounded then. */
+  get readsAhead(): boolean {
+    return this.#peer === 'speaks' && !this.#engine.writeEnded
+  }
+
+  /** Whether the peer's data has ended. */
+  get dataEnded(): boolean {
+    return this.#dataEnded
   }
 
   /** Whether the peer may yet say so. */
@@ -63,9 +76,10 @@ export class Credit {
     this.#sent += bytes
   }
 
-  /** The peer cannot grant any more, for its direction has ended. */
-  free(): void {
+  /** The final record has come: the peer cannot grant any more. */
+  ended(): void {
     this.#freed = true
+    this.#dataEnded = true
   }
 
   /** The peer's first record was another, or none came for too long: it seems not to know credit. */
@@ -73,9 +87,20 @@ export class Credit {
     if (this.#peer === 'unknown') this.#peer = 'silent'
   }
 
-  /** A credit record of the peer. @throws ChannelError PEER_MALFORMED */
-  received({ payload }: Control): void {
-    const { buffer, byteOffset, byteLength } = payload
+  /** A control record of the peer: what it means here. @throws ChannelError PEER_MALFORMED */
+  received({ code, payload }: Control): 'credit' | 'end of data' | 'nothing' {
+    if (code === CONTROL_CREDIT) {
+      this.#grantedBy(payload)
+      return 'credit'
+    }
+    // A peer that has not said that it knows credit means something else.
+    if (code !== CONTROL_DATA_END || this.#peer !== 'speaks') return 'nothing'
+    if (payload.length > 0) throw new ChannelError('PEER_MALFORMED', 'the peer sent an end of data with a payload')
+    this.#dataEnded = true
+    return 'end of data'
+  }
+
+  #grantedBy({ buffer, byteOffset, byteLength }: Uint8Array): void {
     if (byteLength !== CREDIT_BYTES) throw malformed(`of ${byteLength} bytes`)
     const view = new DataView(buffer, byteOffset)
     // More than a number holds exactly is as good as no limit.
@@ -87,8 +112,9 @@ export class Credit {
     if (view.getBigUint64(CREDIT_HEEDS, true)) this.#heededAt ??= this.#opened
   }
 
-  /** So many bytes were opened, and wait to be read. @throws ChannelError PEER_OVERRUN */
+  /** So many bytes were opened, and wait to be read. @throws ChannelError PEER_OVERRUN, PEER_AFTER_END */
   opened(bytes: number): void {
+    if (bytes > 0 && this.#dataEnded) throw new ChannelError('PEER_AFTER_END')
     this.#opened += bytes
     const strict = this.#heededAt !== undefined && !this.#engine.writeEnded
     if (strict && this.#opened > Math.max(this.#heededAt ?? 0, this.#granted)) {

@@ -12,6 +12,8 @@ export interface LiveChannel {
   readonly blocked?: boolean
   /** Whether this end does not read now: then it cannot tell what the peer sends. */
   readonly stopped: boolean
+  /** Whether the peer has nothing more to say. */
+  readonly dataEnded: boolean
   /** What it has failed with, while what came before that waits to be read. */
   readonly failure?: unknown
   /** Sends what was sealed. */
@@ -72,10 +74,9 @@ export class Liveness {
 
   /** The peer has been silent for too long: it is told so, in case it still listens. */
   #giveUp(): void {
-    const { engine, stopped, failure } = this.#channel
+    const { engine, stopped, dataEnded, failure } = this.#channel
     if (failure) return this.#channel.fail(failure)
-    // A peer that has ended has nothing to say.
-    if (stopped || engine.readEnded) return
+    if (stopped || dataEnded) return
     // If bytes do not go out, there is no way to tell it.
     const told = !engine.writeEnded && engine.sendWindow().length === 0
     if (told) engine.alert(ALERT_IDLE_TIMEOUT, 'idle timeout')

@@ -281,11 +281,12 @@ export class Engine {
     return this.writeFrom(new Gather([offset === 0 ? data : data.subarray(offset)]), endOfMessage)
   }
 
-  /** As `write`, for the bytes of several chunks, in as few records as hold them. Returns how many it took from the source. */
-  writeFrom(source: Gather, endOfMessage = false): number {
+  /** As `write`, for `most` bytes of several chunks, in as few records as hold them. Returns how many it took from the source. */
+  writeFrom(source: Gather, endOfMessage = false, most = source.left): number {
     this.#checkWritable()
     const atStart = source.left
-    while (source.left > 0 && this.#sealNext(source, endOfMessage));
+    const atEnd = Math.max(0, atStart - most)
+    while (source.left > atEnd && this.#sealNext(source, source.left - atEnd, endOfMessage));
     return atStart - source.left
   }
 
@@ -372,8 +373,8 @@ export class Engine {
   }
 
   /** Copies the next bytes into linear memory and seals a record of them. False: enough waits to be sent. */
-  #sealNext(source: Gather, endOfMessage: boolean): boolean {
-    const length = this.#writeRoom(source.left)
+  #sealNext(source: Gather, most: number, endOfMessage: boolean): boolean {
+    const length = this.#writeRoom(most)
     if (length === 0) return false
     const pointer = this.#writePointer(length)
     source.copyTo(this.#core.bytes, pointer, length)

@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import { Duplex, type DuplexOptions } from 'node:stream'
+import { LONGEST_TIMER } from '../channel/options.js'
+import { checkInteger } from '../engine/options.js'
 
 /** What a transport may have of net.Socket, besides being a Duplex. */
 type Transport = Duplex & {
@@ -16,9 +18,15 @@ type Transport = Duplex & {
 
 type AddressName = 'remoteAddress' | 'remoteFamily' | 'localAddress' | 'localFamily'
 
-/** The part of net.Socket’s interface that belongs to the connection below a channel. Undefined where it knows no such thing. */
+/**
+ * The part of net.Socket’s interface that has nothing to do with a channel: what the connection below it knows, undefined if it knows
+ * no such thing; and `setTimeout`.
+ */
 export abstract class SocketFacts extends Duplex {
+  /** As of net.Socket: 0 if `setTimeout` was not called. */
+  timeout = 0
   #transport: Transport
+  #inactivity: NodeJS.Timeout | undefined
 
   constructor(transport: Duplex, options: DuplexOptions) {
     super(options)
@@ -73,5 +81,23 @@ export abstract class SocketFacts extends Duplex {
   unref(): this {
     this.#transport.unref?.()
     return this
+  }
+  /** As of net.Socket: 'timeout' is emitted after so many ms without a byte in either direction. The socket stays open. */
+  setTimeout(timeout: number, callback?: () => void): this {
+    this.timeout = checkInteger('timeout', timeout, 0, LONGEST_TIMER)
+    this.stopTimeout()
+    this.#inactivity = timeout > 0 ? setTimeout(() => this.emit('timeout'), timeout).unref() : undefined
+    if (callback && timeout > 0) this.once('timeout', callback)
+    else if (callback) this.off('timeout', callback)
+    return this
+  }
+
+  /** Bytes have come or gone. */
+  protected refreshTimeout(): void {
+    this.#inactivity?.refresh()
+  }
+
+  protected stopTimeout(): void {
+    clearTimeout(this.#inactivity)
   }
 }

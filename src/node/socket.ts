@@ -1,10 +1,12 @@
+import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
-import { LONGEST_TIMER } from '../channel/options.js'
+import type { Control } from '../engine/engine.js'
 import { Gather } from '../engine/gather.js'
 import { checkInteger } from '../engine/options.js'
 import { type Alert, ChannelError } from '../errors.js'
-import { SocketFacts } from './facts.js'
+import { SocketCredit } from './credit.js'
+import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
 import type { ChannelOptions } from './options.js'
 
@@ -16,37 +18,25 @@ type Callback = (error?: Error | null) => void
  * `end()` sends the authenticated end of this direction. The peer’s is 'end'; a connection that stops without it is the error
  * LINK_TRUNCATED. An alert from the peer is the error PEER_ALERT, or PEER_NOT_AUTHORIZED; what came before it is read first.
  */
-export class SecureSocket extends SocketFacts {
-  readonly version: 1 | 2
-  /** What the server’s `authorize` attached to this client. */
-  readonly authorization: object | undefined
-  /** Whose primitives are used beside libsodium’s wasm, such as `node:crypto`; undefined where nobody’s are. */
-  readonly accelerated: string | undefined
-  /** As of tls.TLSSocket. */
-  readonly encrypted = true
+export class SecureSocket extends SocketIdentity {
   /** Bytes of the application that have come in, and that were sealed. */
   bytesRead = 0
   bytesWritten = 0
-  /** As of net.Socket: 0 where `setTimeout` was not called. */
-  timeout = 0
   #link: Link
-  #remotePublicKey: Uint8Array | undefined
-  #handshakeHash: Uint8Array | undefined
   #failure: Error | undefined
   #lastWords: Alert | undefined
   #givesUp = false
   #waitingWrite: Callback | undefined
   #liveness: Liveness | undefined
-  #inactivity: NodeJS.Timeout | undefined
+  #credit: SocketCredit | undefined
+  /** What ends of messages have counted for. */
+  #messageEnds = 0
 
   /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
   constructor(link: Link, options: ChannelOptions, authorization?: object) {
-    super(link.transport, { allowHalfOpen: options.allowHalfOpen ?? false, highWaterMark: HIGH_WATER_MARK })
-    const { engine } = link
+    const { allowHalfOpen = false } = options
+    super(link.transport, link.engine, { allowHalfOpen, highWaterMark: HIGH_WATER_MARK }, authorization)
     this.#link = link
-    this.version = engine.version ?? 2
-    this.authorization = authorization
-    this.accelerated = engine.accelerated
     // The transport alone keeps the process alive.
     if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
@@ -59,33 +49,13 @@ export class SecureSocket extends SocketFacts {
     onError: (it, error) => it.#failOnceRead(error),
     onReceived(it) {
       it.#liveness?.received()
-      it.#inactivity?.refresh()
+      it.refreshTimeout()
     },
     onSent(it) {
       it.#liveness?.sent()
-      it.#inactivity?.refresh()
+      it.refreshTimeout()
     },
     onClosed: it => it.#onClosed(),
-  }
-
-  /** The peer’s long-term public key, 32 bytes, proved. */
-  get remotePublicKey(): Uint8Array {
-    this.#remotePublicKey ??= this.#link.engine.remotePublicKey
-    return this.#remotePublicKey
-  }
-
-  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
-  get handshakeHash(): Uint8Array | undefined {
-    if (this.version === 2) this.#handshakeHash ??= this.#link.engine.handshakeHash
-    return this.#handshakeHash
-  }
-
-  /**
-   * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
-   * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the socket has closed, USE_BAD_OPTION
-   */
-  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
-    return this.#link.engine.exportKey(label, context, length)
   }
 
   /** Turns this direction’s key over now, and not only when it is due. @throws ChannelError USE_CLOSED after `end()` */
@@ -108,14 +78,11 @@ export class SecureSocket extends SocketFacts {
     })
   }
 
-  /** As of net.Socket: 'timeout' is emitted after so many ms without a byte in either direction. The socket stays open. */
-  setTimeout(timeout: number, callback?: () => void): this {
-    this.timeout = checkInteger('timeout', timeout, 0, LONGEST_TIMER)
-    clearTimeout(this.#inactivity)
-    this.#inactivity = timeout > 0 ? setTimeout(() => this.emit('timeout'), timeout).unref() : undefined
-    if (callback && timeout > 0) this.once('timeout', callback)
-    else if (callback) this.off('timeout', callback)
-    return this
+  // biome-ignore lint/suspicious/noExplicitAny: as Readable declares it
+  override read(size?: number): any {
+    const chunk = super.read(size)
+    this.#onTaken()
+    return chunk
   }
 
   override _read(): void {
@@ -142,14 +109,15 @@ export class SecureSocket extends SocketFacts {
   }
 
   override _final(callback: Callback): void {
-    const link = this.#link
     if (this.#failure) return callback(this.#failure)
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
-      link.engine.end()
-      const end = () => link.transport.end((error?: Error | null) => callback(error && cutShort(error)))
-      if (link.flush()) end()
-      else this.#whenWritable(error => (error ? callback(error) : end()))
+      if (this.#credit && !this.#credit.dataEnded) {
+        this.#credit.endData()
+        return this.#flushed(callback)
+      }
+      this.#link.engine.end()
+      this.#flushed(error => (error ? callback(error) : this.#whenPeerEnded(() => this.#endTransport(callback))))
     } catch (error) {
       callback(error as Error)
     }
@@ -157,12 +125,15 @@ export class SecureSocket extends SocketFacts {
 
   override _destroy(error: Error | null, callback: Callback): void {
     this.#liveness?.stop()
-    clearTimeout(this.#inactivity)
+    this.#credit?.stop()
+    this.stopTimeout()
     const failure = error && withCause(error, this.#link.transportError)
     this.#remember()
     if (this.#givesUp) this.#link.farewell()
     else this.#link.destroy()
-    this.#waitingWrite?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
+    const waiting = this.#waitingWrite
+    this.#waitingWrite = undefined
+    waiting?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
     callback(failure)
   }
 
@@ -170,13 +141,16 @@ export class SecureSocket extends SocketFacts {
   #onEvent(event: LinkEvent): boolean {
     switch (event) {
       case 'data':
+        return this.#pushData(false)
       case 'message':
-        return this.#pushData()
+        return this.#pushData(true)
+      case 'control':
+        return this.#onControl(this.#link.engine.controlReceived as Control)
       case 'alert':
         this.#failOnceRead(alertError(this.#link.engine.alertReceived))
         return false
       case 'end':
-        this.push(null)
+        this.#onEnd()
         return true
       default:
         return true
@@ -184,11 +158,65 @@ export class SecureSocket extends SocketFacts {
   }
 
   /** In memory of its own: Node's pool has other clients' plaintext beside it, and an application may pass `chunk.buffer` on. */
-  #pushData(): boolean {
+  #pushData(endOfMessage: boolean): boolean {
     const data = this.#link.engine.readData(Buffer.allocUnsafeSlow)
-    if (data.length === 0) return true
+    const cost = costOf(data.length, endOfMessage)
+    this.#credit?.opened(cost)
+    this.#messageEnds += cost - data.length
     this.bytesRead += data.length
-    return this.push(data)
+    const wantsMore = data.length === 0 || this.push(data)
+    this.#onTaken()
+    return wantsMore || (!this.destroyed && this.#credit?.readsAhead === true)
+  }
+
+  #onControl(control: Control): boolean {
+    if (SocketCredit.startsWith(control)) {
+      const soFar = { opened: this.#opened, sent: this.bytesWritten }
+      this.#credit ??= new SocketCredit(this.#link, soFar, this.readableLength)
+    }
+    if (this.#credit?.received(control)) this.#onDataEnd()
+    return true
+  }
+
+  /** The application has read, or may have. */
+  #onTaken(): void {
+    this.#credit?.taken(this.#opened - this.readableLength)
+  }
+
+  get #opened(): number {
+    return this.bytesRead + this.#messageEnds
+  }
+
+  #onEnd(): void {
+    const known = this.#credit?.dataEnded
+    this.#credit?.ended()
+    if (!known) this.#onDataEnd()
+  }
+
+  /** The final record of this direction may have waited for this; and behind it, that of the peer is waited for. */
+  #onDataEnd(): void {
+    const { engine } = this.#link
+    const due = this.#credit?.finalDue
+    if (due) engine.end()
+    if (!engine.writeEnded) return void this.push(null)
+    this.#link.flush()
+    const end = (error?: Error | null) => (error ? this.destroy(error) : this.push(null))
+    this.#whenPeerEnded(() => (due ? this.#endTransport(end) : end()))
+  }
+
+  #whenPeerEnded(then: () => void): void {
+    if (this.#credit) this.#credit.whenEnded(then, () => this.destroy())
+    else then()
+  }
+
+  #endTransport(callback: Callback): void {
+    this.#link.transport.end((error?: Error | null) => callback(error && cutShort(error)))
+  }
+
+  /** Calls back when the transport has taken what was sealed. */
+  #flushed(callback: Callback): void {
+    if (this.#link.flush()) callback()
+    else this.#whenWritable(callback)
   }
 
   /** Seals all of the chunks, in as few records as hold them, waiting for the transport where it wants that. */
@@ -198,7 +226,11 @@ export class SecureSocket extends SocketFacts {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
       try {
         while (source.left > 0) {
-          this.bytesWritten += this.#link.engine.writeFrom(source)
+          const room = this.#credit?.room
+          if (room === 0) return this.#whenGranted(go)
+          const written = this.#link.engine.writeFrom(source, false, room)
+          this.bytesWritten += written
+          this.#credit?.sent(written)
           if (!this.#link.flush()) return this.#whenWritable(source.left > 0 ? go : callback)
         }
       } catch (caught) {
@@ -218,6 +250,15 @@ export class SecureSocket extends SocketFacts {
     if (this.#link.transport.destroyed) return callback(cutShort(this.#link.transportError))
     this.#waitingWrite = callback
     this.#link.whenWritable(() => {
+      this.#waitingWrite = undefined
+      callback()
+    })
+  }
+
+  #whenGranted(callback: Callback): void {
+    this.#waitingWrite = callback
+    this.#credit?.whenGranted(() => {
+      if (this.#waitingWrite !== callback) return
       this.#waitingWrite = undefined
       callback()
     })
@@ -245,7 +286,7 @@ export class SecureSocket extends SocketFacts {
   /** What was received is read on; but where nothing is to be read, or a write waits, nothing else would tell. */
   #onClosed(): void {
     if (this.#failure || this.writableFinished) return
-    if (this.#waitingWrite || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
+    if (this.#waitingWrite || this.readableEnded || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
   }
 
   #live(): LiveChannel {
@@ -258,6 +299,9 @@ export class SecureSocket extends SocketFacts {
       },
       get stopped() {
         return link.stopped
+      },
+      get dataEnded() {
+        return it.#credit?.dataEnded ?? link.engine.readEnded
       },
       get failure() {
         return it.#failure

@@ -5,7 +5,6 @@ import { type ChannelOptions, LINGER_MS } from '../channel/options.js'
 import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
-import { CONTROL_CREDIT, CONTROL_DATA_END } from '../wire/stream.js'
 import { Gate, withResolvers } from './gate.js'
 import { Inbox } from './inbox.js'
 import { type ByteStreams, CarrierFault, Link } from './link.js'
@@ -32,7 +31,6 @@ export class Connection implements LiveChannel {
   #closed = withResolvers<void>()
   #taken = new Gate()
   #receiving = true
-  #peerDone = false
   #discards = false
   #carrierError: unknown
   #timers = new Set<Timer>()
@@ -80,7 +78,7 @@ export class Connection implements LiveChannel {
 
   /** Ends this direction, and resolves when the carrier has taken the end. */
   async end(): Promise<void> {
-    await this.outgoing.end(() => this.#peerDone)
+    await this.outgoing.end()
     // The published program knows no other end than the connection's.
     if (this.engine.version === 1 && 'allowTruncation' in this.#options && this.#options.allowTruncation) {
       this.#link.endWritable()
@@ -184,7 +182,7 @@ export class Connection implements LiveChannel {
 
   /** With credit everything is taken at once, for more credit may come behind it; else the application is waited for. */
   async #roomToRead(): Promise<void> {
-    while (!this.#credit.spoken && this.inbox.cost >= WAITING_BYTES && this.#isAlive) {
+    while (!this.#credit.readsAhead && this.inbox.cost >= WAITING_BYTES && this.#isAlive) {
       this.stopped = true
       await this.#taken.wait()
       this.stopped = false
@@ -210,9 +208,9 @@ export class Connection implements LiveChannel {
       case 'alert':
         throw alertError(this.engine.alertReceived)
       case 'end':
-        this.#credit.free()
+        this.#credit.ended()
         this.outgoing.granted()
-        return this.#onPeerDone()
+        return this.#onDataEnd()
     }
   }
 
@@ -227,25 +225,22 @@ export class Connection implements LiveChannel {
 
   #onData(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
     const cost = costOf(data.length, endOfMessage)
-    if (cost > 0 && this.#peerDone) throw new ChannelError('PEER_AFTER_END')
     this.#credit.opened(cost)
     if (this.#discards) this.#onTaken(cost)
     else this.inbox.push(data, endOfMessage)
   }
 
   #onControl(control: Control): void {
-    if (control.code === CONTROL_CREDIT) {
-      this.#credit.received(control)
+    const meaning = this.#credit.received(control)
+    if (meaning === 'credit') {
       this.outgoing.granted()
-      this.flush()
-      return
+      return this.flush()
     }
     this.#doubt()
-    if (control.code === CONTROL_DATA_END) this.#onPeerDone()
+    if (meaning === 'end of data') this.#onDataEnd()
   }
 
-  #onPeerDone(): void {
-    this.#peerDone = true
+  #onDataEnd(): void {
     this.inbox.end()
     this.#finishIfDone()
   }
@@ -261,7 +256,7 @@ export class Connection implements LiveChannel {
   /** Sends the final record where it was left to later; closes the carrier where both directions have ended. */
   #finishIfDone(): void {
     if (!this.outgoing.ended || this.#phase !== 'open') return
-    if (!this.engine.writeEnded && (this.#peerDone || !this.#credit.open)) {
+    if (!this.engine.writeEnded && (this.#credit.dataEnded || !this.#credit.open)) {
       this.outgoing.finish().then(
         () => this.#finishIfDone(),
         () => {},
@@ -375,6 +370,11 @@ export class Connection implements LiveChannel {
     const fail = () => this.fail(this.#phase === 'handshake' ? closedInHandshake(error) : cutShort(error))
     if (this.#phase === 'leaving' || this.engine.readEnded) fail()
     else this.#timer(LAST_WORDS_MS, fail)
+  }
+
+  /** Whether the peer has nothing more to say. */
+  get dataEnded(): boolean {
+    return this.#credit.dataEnded
   }
 
   onSilent(error: ChannelError, told: boolean): void {

@@ -45,12 +45,16 @@ export class Outgoing {
    * Ends this direction. As long as the peer still sends, and may have to be granted more, that is said by a control record, and the
    * final one has to follow by `finish` ("Credit").
    */
-  end(peerDone: () => boolean): Promise<void> {
+  end(): Promise<void> {
     return this.#inTurn(async () => {
       this.#checkOpen()
       this.#ended = true
-      if (this.#credit.open && !peerDone()) {
-        await this.#seal(() => this.#engine.control(CONTROL_DATA_END))
+      if (this.#credit.open && !this.#credit.dataEnded) {
+        await this.#seal(() => {
+          // Without an answer to its credit, the peer would take the next record for one that it does not know.
+          this.#credit.seal()
+          this.#engine.control(CONTROL_DATA_END)
+        })
         this.#watchSilence()
       } else {
         await this.#seal(() => this.#engine.end())

@@ -1,0 +1,45 @@
+import type { Duplex, DuplexOptions } from 'node:stream'
+import type { Engine } from '../engine/engine.js'
+import { SocketFacts } from './facts.js'
+
+/** The part of a socket that says who is at the other end, and what the two ends have agreed on. */
+export abstract class SocketIdentity extends SocketFacts {
+  readonly version: 1 | 2
+  /** What the server’s `authorize` attached to this client. */
+  readonly authorization: object | undefined
+  /** Whose primitives are used beside libsodium’s wasm, such as `node:crypto`; undefined where nobody’s are. */
+  readonly accelerated: string | undefined
+  /** As of tls.TLSSocket. */
+  readonly encrypted = true
+  #engine: Engine
+  #remotePublicKey: Uint8Array | undefined
+  #handshakeHash: Uint8Array | undefined
+
+  constructor(transport: Duplex, engine: Engine, options: DuplexOptions, authorization: object | undefined) {
+    super(transport, options)
+    this.#engine = engine
+    this.version = engine.version ?? 2
+    this.authorization = authorization
+    this.accelerated = engine.accelerated
+  }
+
+  /** The peer’s long-term public key, 32 bytes, proved. */
+  get remotePublicKey(): Uint8Array {
+    this.#remotePublicKey ??= this.#engine.remotePublicKey
+    return this.#remotePublicKey
+  }
+
+  /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
+  get handshakeHash(): Uint8Array | undefined {
+    if (this.version === 2) this.#handshakeHash ??= this.#engine.handshakeHash
+    return this.#handshakeHash
+  }
+
+  /**
+   * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
+   * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the socket has closed, USE_BAD_OPTION
+   */
+  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
+    return this.#engine.exportKey(label, context, length)
+  }
+}
