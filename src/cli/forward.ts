@@ -6,6 +6,7 @@ import { log } from './frame/output.js'
 import { isLocal, type ListenPlace, parsePlainListen, placeText } from './frame/place.js'
 import { HIGH_WATER_MARK, retrying } from './tunnel/backend.js'
 import { ADDRESS, type Dial, dialler, dialOptions } from './tunnel/dial.js'
+import { guarded, guardListeners } from './tunnel/guard.js'
 import { Counter, remoteText } from './tunnel/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
 import { acceptsPipes, reset } from './tunnel/plain.js'
@@ -99,7 +100,14 @@ class Front {
       keepAliveInitialDelay: keepAlive,
       highWaterMark: HIGH_WATER_MARK,
     })
-    return server.on('connection', plain => this.#admit(plain, acceptsPipes(server)))
+    return server.on('connection', plain => {
+      const fail = (error: Error) => {
+        this.#service.fault(error)
+        reset(plain)
+      }
+      guardListeners(plain, fail)
+      guarded(() => this.#admit(plain, acceptsPipes(server)), fail)
+    })
   }
 
   #admit(plain: net.Socket, pipe: boolean): void {

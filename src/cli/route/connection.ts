@@ -5,7 +5,7 @@ import type { AccessEntry } from '../tunnel/access-log.js'
 import { remoteText } from '../tunnel/listener.js'
 import { reset } from '../tunnel/plain.js'
 import type { Live } from '../tunnel/service.js'
-import type { Ending } from '../tunnel/splice.js'
+import { type Ending, reasonOf } from '../tunnel/splice.js'
 import type { Backend } from './backends.js'
 import { relay } from './relay.js'
 
@@ -51,7 +51,7 @@ export class Route implements Live {
     const [time, started] = [new Date().toISOString(), performance.now()]
     const address = remoteText(client)
     const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }), lifetime) : undefined
-    const { backend, ended, detail } = await this.#join()
+    const { backend, ended, detail } = await this.#join().catch(error => this.#failed(error))
     clearTimeout(timer)
     onEnd({
       time,
@@ -80,6 +80,11 @@ export class Route implements Live {
     left(backend, socket)
     const detail = broken ? `the ${broken} broke off` : null
     return { backend: backend.name, ended: broken ?? 'closed', detail }
+  }
+
+  #failed(error: Error): { backend: null; ended: string; detail: string } {
+    reset(this.#options.client)
+    return { backend: null, ended: 'failed', detail: reasonOf(error) }
   }
 
   /** "Reject": sealed in version 2; version 1 knows no other than closing. */

@@ -3,8 +3,9 @@ import type { Hello, Router } from '../../engine/index.js'
 import { ChannelError, encodePublicKey } from '../../node/index.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
+import { guarded, guardListeners } from '../tunnel/guard.js'
 import { Counter, type Limits, remoteText } from '../tunnel/listener.js'
-import { acceptsPipes } from '../tunnel/plain.js'
+import { acceptsPipes, reset } from '../tunnel/plain.js'
 import type { Service } from '../tunnel/service.js'
 import { Throttle } from '../tunnel/throttle.js'
 import type { Backends } from './backends.js'
@@ -54,7 +55,14 @@ export class Middlebox {
       keepAlive: keepAlive > 0,
       keepAliveInitialDelay: keepAlive,
     })
-    this.server.on('connection', socket => this.#accept(socket))
+    this.server.on('connection', socket => {
+      const fail = (error: Error) => {
+        service.fault(error)
+        reset(socket)
+      }
+      guardListeners(socket, fail)
+      guarded(() => this.#accept(socket), fail)
+    })
     service.onClosing(() => this.#awaitPending())
     service.onHealth(() => this.#counter.trouble, true)
   }
@@ -68,6 +76,7 @@ export class Middlebox {
     // Whatever happens to it shows in its 'close'.
     socket.on('error', () => {})
     if (!this.#admit(socket)) return
+    const pipe = acceptsPipes(this.server)
     let received: Buffer = NOTHING
     const onData = (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
@@ -78,7 +87,7 @@ export class Middlebox {
       if (hello === 'ignored') return void socket.resume()
       socket.pause()
       this.#settle(socket)
-      this.#route(socket, received, hello)
+      this.#route(socket, pipe, received, hello)
     }
     socket.on('data', onData)
     // Who says no more has not said whom it wants, and never will.
@@ -97,18 +106,23 @@ export class Middlebox {
     }
   }
 
-  #route(socket: net.Socket, received: Buffer, hello: Hello): void {
+  #route(socket: net.Socket, pipe: boolean, received: Buffer, hello: Hello): void {
     const { table, backends, router, lifetime, keepAlive } = this.#options
     const places = table().get(encodePublicKey(hello.wanted))
     const request = { ...hello, received }
     const route = new Route({
       client: socket,
-      pipe: acceptsPipes(this.server),
+      pipe,
       hello,
       lifetime,
       connect: async signal => {
         const found = places && (await backends.connect(places, request, signal))
-        if (keepAlive > 0) found?.socket.setKeepAlive(true, keepAlive)
+        if (!found) return undefined
+        guardListeners(found.socket, error => {
+          this.#service.fault(error)
+          reset(found.socket)
+        })
+        if (keepAlive > 0) found.socket.setKeepAlive(true, keepAlive)
         return found
       },
       left: (backend, link) => backends.ended(backend, request, link),

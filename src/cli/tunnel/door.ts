@@ -16,6 +16,7 @@ import { log } from '../frame/output.js'
 import type { ListenPlace } from '../frame/place.js'
 import { WatchedFile } from '../frame/watched.js'
 import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
+import { FAILED, guarded, guardListeners } from './guard.js'
 import { Counter, type Limits, remoteText } from './listener.js'
 import type { Live, Service } from './service.js'
 import { type Ending, reasonOf, tell } from './splice.js'
@@ -105,8 +106,18 @@ export class Door {
       signal: this.#hurry.signal,
       ...(onKeys && { onKeys }),
     })
-    this.#secure.on('secureConnection', socket => this.#welcome(socket))
-    this.#secure.on('handshakeError', (error, transport) => this.#refused(error, transport))
+    this.#secure.on('secureConnection', socket =>
+      guarded(
+        () => this.#welcome(socket),
+        error => this.#failed(socket, error),
+      ),
+    )
+    this.#secure.on('handshakeError', (error, transport) =>
+      guarded(
+        () => this.#refused(error, transport),
+        fault => service.fault(fault),
+      ),
+    )
     service.onClosing(() => this.#awaitHandshakes())
     service.onHealth(() => this.#counter.trouble, true)
     if (authorized !== undefined) this.#watch(authorized)
@@ -121,7 +132,14 @@ export class Door {
       keepAlive: keepAlive > 0,
       keepAliveInitialDelay: keepAlive,
     })
-    server.on('connection', transport => this.#admit(transport))
+    server.on('connection', transport => {
+      const fail = (error: Error) => {
+        this.#service.fault(error)
+        transport.destroy()
+      }
+      guardListeners(transport, fail)
+      guarded(() => this.#admit(transport), fail)
+    })
     return await this.#service.listen(server, this.#options.place)
   }
 
@@ -143,19 +161,46 @@ export class Door {
   #welcome(socket: SecureSocket): void {
     const { key, name, ip } = socket.authorization as Credentials
     const address = remoteText(socket)
-    if (this.#service.closed) return this.#turnAway(socket)
+    if (this.#service.closed) return this.#turnAway(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
     const live = this.#onVisit({ socket, key, name, address })
     this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
-    live.done.finally(() => this.#inside.delete(live))
+    const leave = () => this.#inside.delete(live)
+    live.done.then(leave, leave)
+    guardListeners(socket, error => {
+      this.#service.fault(error)
+      this.#service.cut(live, { how: 'failed', detail: reasonOf(error) }, 1, FAILED)
+    })
     if (this.#options.once) this.#service.close()
   }
 
-  /** One that was still shaking hands when the service closed. */
-  #turnAway(socket: SecureSocket): void {
+  /** It was let in, and cannot be served. */
+  #failed(socket: SecureSocket, error: Error): void {
+    const { key, name } = socket.authorization as Credentials
+    const address = remoteText(socket)
+    const detail = reasonOf(error)
+    this.#throttle.say(`${name ?? key} from ${address} cannot be served: ${detail}`)
+    this.#turnAway(socket, 1, FAILED)
+    const nothing = { received: 0, sent: 0, milliseconds: 0 }
+    this.#service.record({
+      time: new Date().toISOString(),
+      peer: key,
+      name,
+      address,
+      ...nothing,
+      ended: 'failed',
+      detail,
+    })
+    if (!this.#options.once) return
+    process.exitCode = 1
+    this.#service.close()
+  }
+
+  /** It is told so, and has a short while to hear it. */
+  #turnAway(socket: SecureSocket, alert: number, text: string): void {
     const done = new Promise(resolve => socket.once('close', resolve))
     this.#service.hold({ end: () => socket.destroy(), done })
-    tell(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
+    tell(socket, alert, text)
   }
 
   #awaitHandshakes(): void {
@@ -203,7 +248,7 @@ export class Door {
       const refusal = refusalOf(keys, { key, address: ip, target: this.#options.target })
       if (refusal === undefined) continue
       log.info(`dropped ${name ?? key}: ${refusal}`)
-      live.end({ how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
+      this.#service.cut(live, { how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
     }
     this.#awaitExpiry()
   }

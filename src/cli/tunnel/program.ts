@@ -2,6 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { SecureSocket } from '../../node/index.js'
+import { log } from '../frame/output.js'
+import { FAILED, guardListeners } from './guard.js'
 import type { Live } from './service.js'
 import { type Ending, tell } from './splice.js'
 
@@ -11,8 +13,12 @@ export class Program implements Live {
   #channel: SecureSocket
   #child: ChildProcess
   #alive = true
+  #again: NodeJS.Timeout | undefined
 
-  /** @param facts what the program finds in its environment */
+  /**
+   * @param facts what the program finds in its environment
+   * @throws where it cannot be started, for want of memory or descriptors, or with such facts
+   */
   constructor(channel: SecureSocket, command: string, facts: Record<string, string>) {
     this.#channel = channel
     // In a group of its own, so that what it starts ends with it.
@@ -21,6 +27,7 @@ export class Program implements Live {
       detached: true,
       env: { ...process.env, ...facts },
     })
+    this.#child.on('error', error => this.#exited(error.message))
     const closed = new Promise<void>(resolve => channel.once('close', resolve))
     const exited = new Promise<void>(resolve => this.#child.once('close', () => resolve()))
     this.done = Promise.all([closed, exited]).then(() => {})
@@ -35,7 +42,8 @@ export class Program implements Live {
   #join(): void {
     const channel = this.#channel
     const { stdin, stdout } = this.#child
-    if (!stdin || !stdout) throw new Error('a child with pipes has none')
+    if (!stdin || !stdout) throw new Error('the program could not be started: no descriptors are left')
+    for (const it of [this.#child, stdin, stdout]) guardListeners(it, error => this.#fail(error))
     channel.on('error', () => this.#kill())
     channel.on('data', chunk => {
       if (stdin.writable && !stdin.write(chunk)) channel.pause()
@@ -48,15 +56,21 @@ export class Program implements Live {
       if (channel.writable && !channel.write(chunk)) stdout.pause()
     })
     channel.on('drain', () => stdout.resume())
-    this.#child.on('error', error => this.#exited(error.message))
     this.#child.on('close', (code, signal) => {
       this.#exited(code === 0 ? '' : signal ? `it was ended by ${signal}` : `its exit code is ${code}`)
     })
   }
 
+  #fail(error: Error): void {
+    log.warn(`a connection failed: ${error.message}`)
+    this.end({ how: 'failed' }, 1, FAILED)
+  }
+
   /** All of its output has been written. */
   #exited(trouble: string): void {
+    if (!this.#alive) return
     this.#alive = false
+    clearInterval(this.#again)
     const channel = this.#channel
     if (trouble !== '') return tell(channel, 1, `the program failed: ${trouble}`)
     if (channel.destroyed) return
@@ -75,7 +89,10 @@ export class Program implements Live {
     } catch {
       // It is over already.
     }
+    // A shell that was about to start a command heeds the signal when that is over: the next one ends the command.
+    this.#again ??= setInterval(() => this.#kill(), KILL_AGAIN_MS)
   }
 }
 
 const HANG_UP_MS = 1000
+const KILL_AGAIN_MS = 1000

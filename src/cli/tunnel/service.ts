@@ -7,6 +7,7 @@ import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
 import { heedSignals } from '../frame/signals.js'
 import { notifySystemd, reloadingState } from '../frame/systemd.js'
 import { type AccessEntry, AccessLog } from './access-log.js'
+import { guarded } from './guard.js'
 import { type Listening, listenAt } from './listener.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import type { Ending } from './splice.js'
@@ -98,16 +99,35 @@ export class Service {
   /** Does not end before this is done. */
   hold(live: Live): void {
     this.live.add(live)
-    live.done.finally(() => {
+    const over = () => {
       this.live.delete(live)
       if (this.#closed && this.live.size === 0) this.#whenOver.resolve()
-    })
+    }
+    live.done.catch(error => this.fault(error)).finally(over)
+  }
+
+  /** Something was thrown in the handling of a connection, which it ends: the others go on. */
+  fault(error: unknown): void {
+    this.#throttle.say(`warning: a connection failed: ${Failure.of(error).message}`)
+  }
+
+  /** Ends one of several: the others are ended too, whatever that throws. */
+  cut(live: Live, ending: Ending, alert: number, text: string): void {
+    guarded(
+      () => live.end(ending, alert, text),
+      error => this.fault(error),
+    )
   }
 
   /** A connection that is over, or an attempt that came to nothing. */
   record(entry: AccessEntry): void {
-    this.#accessLog?.write(entry)
-    this.#metrics?.ended(entry)
+    guarded(
+      () => {
+        this.#accessLog?.write(entry)
+        this.#metrics?.ended(entry)
+      },
+      error => this.fault(error),
+    )
   }
 
   /** A connection that gets no answer, as it did not begin as it should. @param why one of a few words */
@@ -118,8 +138,12 @@ export class Service {
   /** Serves until a signal has ended it, and all connections are over. */
   async run(): Promise<void> {
     const forget = heedSignals({ drain: () => this.#drain(), stop: () => this.#stop(), reload: () => this.#reload() })
+    // Where connections are handed out, what is thrown ends the connection; here is what nobody thought of.
+    const survive = (error: unknown) => this.fault(error)
+    process.on('uncaughtException', survive)
     notifySystemd('READY=1')
     await this.#whenOver.promise
+    process.off('uncaughtException', survive)
     forget()
     for (const end of this.#endings) end()
     await this.#accessLog?.close()
@@ -147,7 +171,8 @@ export class Service {
 
   #stop(): void {
     log.info(`ending ${countText(this.live.size)}`)
-    for (const live of this.live) live.end({ how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
+    for (const live of this.live)
+      this.cut(live, { how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
   }
 
   #reload(): void {
@@ -175,12 +200,18 @@ export class Service {
       () => this.#accessLog?.lost ?? 0,
     )
     this.#metrics = { registry, ...metrics }
-    const server = http.createServer(async ({ method, url }, response) => {
+    const answer = async ({ method, url }: http.IncomingMessage, response: http.ServerResponse) => {
       if (method !== 'GET' && method !== 'HEAD') return response.writeHead(405).end()
       if (url === '/health') return this.#sayHealth(response)
       if (url !== '/metrics') return response.writeHead(404).end('there are /metrics and /health\n')
       response.setHeader('content-type', registry.contentType)
       return response.end(await registry.metrics())
+    }
+    const server = http.createServer((request, response) => {
+      answer(request, response).catch(error => {
+        this.fault(error)
+        response.destroy()
+      })
     })
     const { where, close } = await listenAt(server, place)
     this.#outlive(server)

@@ -2,11 +2,22 @@ import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureSocket } from '../../node/index.js'
 import { ChannelError } from '../../node/index.js'
+import { FAILED, guarded, guardListeners } from './guard.js'
 import { resetBehind, whenEnded } from './plain.js'
 
 /** How a connection ended. All but `closed` were cut short, and both ends were told so. */
 export interface Ending {
-  how: 'closed' | 'channel' | 'plain' | 'backend' | 'refused' | 'limit' | 'lifetime' | 'authorization' | 'shutdown'
+  how:
+    | 'closed'
+    | 'channel'
+    | 'plain'
+    | 'backend'
+    | 'refused'
+    | 'limit'
+    | 'lifetime'
+    | 'authorization'
+    | 'shutdown'
+    | 'failed'
   detail?: string
 }
 
@@ -32,6 +43,7 @@ export class Splice {
     this.#pipe = pipe
     channel.on('error', error => this.#fail({ how: 'channel', detail: reasonOf(error) }))
     plain.on('error', error => this.#fail({ how: 'plain', detail: reasonOf(error) }, PLAIN_FAILED))
+    for (const it of [channel, plain]) guardListeners(it, error => this.#failed(error))
     this.#pumpOut()
     this.#pumpIn()
     this.done = Promise.all([closed(channel), closed(plain)]).then(() => this.#ending ?? { how: 'closed' })
@@ -51,7 +63,12 @@ export class Splice {
       if (!to.write(chunk)) from.pause()
     })
     to.on('drain', () => from.resume())
-    whenEnded(from, this.#pipe, () => this.#passEnd(to))
+    whenEnded(from, this.#pipe, () =>
+      guarded(
+        () => this.#passEnd(to),
+        error => this.#failed(error),
+      ),
+    )
   }
 
   /** Channel to plain: the records of one turn in one write. */
@@ -68,7 +85,7 @@ export class Splice {
       if (!corked) {
         corked = true
         to.cork()
-        process.nextTick(uncork)
+        process.nextTick(() => guarded(uncork, error => this.#failed(error)))
       }
       if (!to.write(chunk)) from.pause()
     })
@@ -80,6 +97,10 @@ export class Splice {
 
   #passEnd(to: Duplex): void {
     if (!this.#ending) to.end()
+  }
+
+  #failed(error: Error): void {
+    this.end({ how: 'failed', detail: reasonOf(error) }, 1, FAILED)
   }
 
   #fail(ending: Ending, alert?: { code: number; text: string }): void {

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { AccessEntry } from './access-log.js'
+import { guarded } from './guard.js'
 import type { Live } from './service.js'
 import { type Ending, reasonOf, type Splice } from './splice.js'
 
@@ -76,7 +77,10 @@ export class Tunnel implements Live {
     } catch (error) {
       if (!this.#ending) {
         this.#ending = { how: 'backend', detail: reasonOf(error as Error) }
-        abandon(1, UNREACHABLE)
+        guarded(
+          () => abandon(1, UNREACHABLE),
+          () => near.destroy(),
+        )
       }
       if (!near.closed) await whenClosed
       return this.#ending
