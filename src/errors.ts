@@ -73,7 +73,7 @@ export const ERRORS = {
   },
   LINK_CLOSED: {
     means: 'the connection closed before the handshake was over',
-    next: 'the peer may refuse this hello without a word (wrong version, wrong context, too busy), or not be a nopki server',
+    next: 'the peer may refuse this hello without a word (wrong version, wrong context, a key that is not pinned, too busy), or not be a nopki server',
   },
   LINK_TRUNCATED: {
     means: 'the connection closed without the authenticated end: data may be missing',

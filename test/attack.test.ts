@@ -5,8 +5,18 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ChannelError, connect, createServer, generateKeyPair, type ServeOptions } from '../src/node/index.js'
-import { forgeReject, interposeVersion1, interposeVersion2 } from './peer/attacker.js'
+import {
+  ChannelError,
+  connect,
+  createServer,
+  encodePublicKey,
+  generateKeyPair,
+  type KeyPair,
+  type SecureServer,
+  type ServeOptions,
+} from '../src/node/index.js'
+import { forgeReject, impersonate, interposeVersion1, interposeVersion2 } from './peer/attacker.js'
+import type { Version } from './peer/handshake.js'
 import { sodium } from './peer/primitives.js'
 
 await sodium.ready
@@ -53,7 +63,7 @@ test('version 1 has to be asked for by name on both ends', async () => {
   close()
 })
 
-const PORTS: Record<string, (1 | 2)[][]> = {
+const PORTS: Record<string, Version[][]> = {
   'version 2 alone': [[2]],
   'both versions on one port': [[1, 2]],
   'both versions on two ports': [[1], [2]],
@@ -78,8 +88,68 @@ for (const [serves, ports] of Object.entries(PORTS)) {
   }
 }
 
+// Whoever can reach a server of version 1 that answers strangers enters another one with its key.
+const VERSIONS = [1, 2] as const
+for (const victim of VERSIONS) {
+  for (const oracle of VERSIONS) {
+    for (const strangers of ['answer', undefined] as const) {
+      const works = victim === 1 && oracle === 1 && strangers === 'answer'
+      const name = `${works ? 'someone' : 'nobody'} enters a server in version ${victim} as another one that proves itself in version ${oracle}`
+      for (const serves of ['that version', 'both versions']) {
+        test(`${name}: strangers ${strangers}, each serves ${serves}`, async () => {
+          const [victimServes, oracleServes] =
+            serves === 'that version'
+              ? [[victim], [oracle]]
+              : [
+                  [1, 2],
+                  [1, 2],
+                ]
+          const keyPair = generateKeyPair()
+          const other = await serve({ keyPair, versions: oracleServes as Version[], ...(strangers && { strangers }) })
+          const guarded = await serveOnly(keyPair, victimServes as Version[])
+          const { made, entered } = await impersonateAt(guarded, other.port, keyPair, [victim, oracle])
+          assert.is(entered, works)
+          assert.is(made, oracle === 1 && !strangers ? 'nothing' : 'response')
+          for (const it of [other, guarded]) it.close()
+        })
+      }
+    }
+  }
+}
+
+for (const strangers of ['answer', undefined] as const) {
+  test(`servers of version 1 that share a key let ${strangers ? 'anyone in as one of them' : 'nobody in as one of them, by default'}`, async () => {
+    const other = await serve({ versions: [1], ...(strangers && { strangers }) })
+    const guarded = await serveOnly(server, [1])
+    assert.is((await impersonateAt(guarded, other.port, server, [1, 1])).entered, strangers === 'answer')
+    for (const it of [other, guarded]) it.close()
+  })
+}
+
+/** A server that ignores strangers, and lets in the holder of one key. */
+async function serveOnly({ publicKey }: KeyPair, versions: Version[]): Promise<Serving> {
+  const allowed = encodePublicKey(publicKey)
+  return await serve({ versions, strangers: 'ignore', authorize: peer => peer.publicKeyText === allowed })
+}
+
+/** Tries to enter a server as the holder of the oracle's key; resolves when it has let the attacker in or not. */
+async function impersonateAt(guarded: Serving, oraclePort: number, posed: KeyPair, versions: [Version, Version]) {
+  const entered = once(guarded.server, 'secureConnection').then(([socket]) => {
+    assert.equal(socket.remotePublicKey, posed.publicKey, 'it greets the attacker as the other server')
+    return true
+  })
+  const refused = once(guarded.server, 'handshakeError').then(([{ code }]) => {
+    assert.match(code, /^(PEER_BAD_PROOF|LINK_CLOSED)$/)
+    return false
+  })
+  const [victimSide, oracleSide] = [dialPlain(guarded.port), dialPlain(oraclePort)]
+  const keys = { victimKey: server.publicKey, posedKey: posed.publicKey }
+  const { made } = await impersonate({ victimSide, oracleSide, versions, ...keys })
+  return { made, entered: await Promise.race([entered, refused]) }
+}
+
 /** The real server, and an attacker’s listener that the client takes for it. */
-async function stage(versions: (1 | 2)[]) {
+async function stage(versions: Version[]) {
   const real = await serve({ versions })
   const trap = await setTrap()
   const serverSide = dialPlain(real.port)
@@ -89,11 +159,17 @@ async function stage(versions: (1 | 2)[]) {
   return { port: trap.port, victim: trap.victim, between: { serverSide, serverKey: server.publicKey }, close }
 }
 
-async function serve(options: Partial<ServeOptions>) {
+interface Serving {
+  server: SecureServer
+  port: number
+  close(): void
+}
+
+async function serve(options: Partial<ServeOptions>): Promise<Serving> {
   const secure = createServer({ keyPair: server, authorize: 'anyone', ...options }, socket =>
     socket.on('error', () => {}),
   )
-  return { port: await listen(secure), close: closing(secure) }
+  return { server: secure, port: await listen(secure), close: closing(secure) }
 }
 
 /** Listens for a client, and gives its connection to the attacker. */

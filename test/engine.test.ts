@@ -293,7 +293,7 @@ for (const version of VERSIONS) {
 
   test(`v${version}: a middlebox can stand in the address, and strangers be ignored`, () => {
     const middlebox = clientKeys.publicKey
-    handshake(newPair(version, { middleboxKey: middlebox }))
+    handshake(newPair(version, { middleboxKey: middlebox, strangers: 'answer' }))
     const strict = newPair(version, { middleboxKey: middlebox, strangers: 'ignore' })
     assert.is(
       codeOf(() => strict.server.receive(takeAll(strict.client))),
@@ -344,7 +344,7 @@ for (const version of VERSIONS) {
   })
 
   test(`v${version}: wrong pins and wrong servers`, () => {
-    const other = newPair(version, { serverKey: clientKeys.publicKey })
+    const other = newPair(version, { serverKey: clientKeys.publicKey, strangers: 'answer' })
     other.server.receive(takeAll(other.client))
     assert.is(
       codeOf(() => other.client.receive(takeAll(other.server))),
@@ -369,7 +369,7 @@ for (const version of VERSIONS) {
     const core = freshCore()
     const pair = {
       client: Engine.client(core, { keyPair: clientKeys, serverKey: 'any', version }),
-      server: Engine.server(core, { keyPair: serverKeys, versions: [1, 2] }),
+      server: Engine.server(core, { keyPair: serverKeys, versions: [1, 2], strangers: 'answer' }),
     }
     handshake(pair)
     assert.equal(pair.client.remotePublicKey, serverKeys.publicKey)
@@ -438,6 +438,7 @@ test('v2: the exporter gives both ends the same, and every label, context and le
 
 test('v2: the two ends have to agree on the context', () => {
   handshake(newPair(2, { context: 'orders/1' }))
+  handshake(newPair(1, { context: '' }))
   const pair = newPair(2, { context: 'orders/1' })
   const server = Engine.server(freshCore(), { keyPair: serverKeys, context: 'orders/2' })
   server.receive(takeAll(pair.client))
@@ -490,6 +491,24 @@ test('a server says which versions it serves, and an addressed client of version
   )
 })
 
+test('who knows no key is answered by version 2, and by version 1 if it is asked for', () => {
+  const answered = (version: 1 | 2, strangers?: 'answer' | 'ignore') => {
+    const options = { keyPair: serverKeys, versions: [1, 2] as (1 | 2)[], ...(strangers && { strangers }) }
+    const server = Engine.server(freshCore(), options)
+    const code = codeOf(() =>
+      server.receive(takeAll(Engine.client(freshCore(), { keyPair: clientKeys, version, serverKey: 'any' }))),
+    )
+    assert.is(takeAll(server).length > 0, code === 'none')
+    return code
+  }
+  assert.is(answered(2), 'none')
+  assert.is(answered(1), 'PEER_NOT_ADDRESSED')
+  for (const version of VERSIONS) {
+    assert.is(answered(version, 'answer'), 'none')
+    assert.is(answered(version, 'ignore'), 'PEER_NOT_ADDRESSED')
+  }
+})
+
 // So did version 2 before its boxes had keys of their own: whoever still does is told so.
 test('v2: a hello or a reject whose box is sealed as in version 1 is nobody’s', () => {
   const client = { longTerm: keyPairOf(clientKeys.secretKey), serverKey: serverKeys.publicKey, random: systemRandom }
@@ -523,6 +542,11 @@ test('wrong options are named', () => {
   assert.is(client({ middleboxKey: null }), 'USE_BAD_KEY')
   assert.is(client({ version: 3 }), 'USE_BAD_OPTION')
   assert.is(client({ context: 5 }), 'USE_BAD_OPTION')
+  for (const context of ['x', Uint8Array.of(0)]) {
+    assert.is(client({ context, version: 1 }), 'USE_BAD_OPTION', 'version 1 would walk past it')
+    assert.is(server({ context, versions: [1, 2] }), 'USE_BAD_OPTION')
+    assert.is(server({ context, versions: [1] }), 'USE_BAD_OPTION')
+  }
   assert.is(client({ padding: { block: 0 } }), 'USE_BAD_OPTION')
   assert.is(client({ padding: 'some' }), 'USE_BAD_OPTION')
   assert.is(client({ rekeyAfter: 2 ** 30 + 1 }), 'USE_BAD_OPTION')

@@ -40,7 +40,13 @@ for (const version of [1, 2] as const) {
     })
 
     test(`${how}: their client, our server`, async () => {
-      const secure = createServer({ keyPair: server, versions: [version], authorize: 'anyone', allowHalfOpen: true })
+      const secure = createServer({
+        keyPair: server,
+        versions: [version],
+        strangers: pinned ? 'ignore' : 'answer',
+        authorize: 'anyone',
+        allowHalfOpen: true,
+      })
       await once(secure.listen(0, '127.0.0.1'), 'listening')
       const { port } = secure.address() as net.AddressInfo
       const connected = once(secure, 'secureConnection')

@@ -122,7 +122,7 @@ check('a server of version 1 alone answers the router too', async () => {
   const port = await freePort()
   const routing = await startRouting([line(serverKeys.publicKey, port)])
   await rejects(dialThrough(routing.port), 'PEER_REJECTED')
-  const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [1] }))
+  const server = track(createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [1], strangers: 'answer' }))
   server.listen(port, '127.0.0.1')
   await until(() => routing.health.length === 2)
   assert.is(routing.health[1], `up 127.0.0.1:${port}`)

@@ -70,7 +70,8 @@ for (const version of VERSIONS) {
       assert.is(error.reason, `the middlebox cannot reach ${encodePublicKey(serverKeys.publicKey)} now`)
     }
     assert.equal(routing.health, [`down 127.0.0.1:${port}`])
-    const server = track(createServer({ keyPair: serverKeys, versions: [1, 2], authorize: 'anyone' }))
+    const server = createServer({ keyPair: serverKeys, versions: [1, 2], strangers: 'answer', authorize: 'anyone' })
+    track(server)
     server.listen(port, '127.0.0.1')
     // Nobody asks for it: the probe finds it.
     await until(() => routing.health.length === 2)
@@ -79,7 +80,7 @@ for (const version of VERSIONS) {
   })
 
   check(`v${version}: one direction ends, and the other goes on`, async () => {
-    const { server, port } = await serve({ allowHalfOpen: true })
+    const { server, port } = await serve({ allowHalfOpen: true, strangers: 'answer' })
     const routing = await startRouting([line(serverKeys.publicKey, port)])
     const accepted = next(server, 'secureConnection')
     const client = await dialThrough(routing.port, { version, allowHalfOpen: true })
@@ -96,7 +97,7 @@ for (const version of VERSIONS) {
   })
 
   check(`v${version}: what is cut off behind the middlebox never looks like an end`, async () => {
-    const { server, port } = await serve()
+    const { server, port } = await serve({ strangers: 'answer' })
     const routing = await startRouting([line(serverKeys.publicKey, port)])
     const accepted = next(server, 'secureConnection')
     const client = await dialThrough(routing.port, { version, allowTruncation: true })
@@ -112,7 +113,7 @@ for (const version of VERSIONS) {
 }
 
 check('a side that resets is a reset to the other, and not an end', async () => {
-  const { server, port } = await serve({ versions: [1], allowTruncation: true })
+  const { server, port } = await serve({ versions: [1], strangers: 'answer', allowTruncation: true })
   const routing = await startRouting([line(serverKeys.publicKey, port)])
   for (const side of ['backend', 'client'] as const) {
     const accepted = next(server, 'secureConnection')

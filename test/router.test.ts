@@ -170,7 +170,7 @@ for (const version of VERSIONS) {
     const box = new Router(own, middleboxKeys)
     const before = own.bytesInUse
     const asking = client(version, addressed)
-    const answering = Engine.server(core, { keyPair: serverKeys, versions: [version] })
+    const answering = Engine.server(core, { keyPair: serverKeys, versions: [version], strangers: 'answer' })
     const hello = asking.take()
     const { wanted } = box.open(hello)!
     assert.equal(wanted, serverKeys.publicKey)

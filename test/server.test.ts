@@ -1,7 +1,9 @@
 // SecureServer: who is let in, who is told why not, and what strangers can do to it.
 
+import { execFile } from 'node:child_process'
 import { getEventListeners } from 'node:events'
 import net from 'node:net'
+import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { nodeCore } from '../src/node/core.js'
@@ -253,13 +255,13 @@ for (const version of VERSIONS) {
   })
 
   check('a client without a pinned key learns the server’s', async () => {
-    const { port } = await serve()
+    const { port } = await serve({ strangers: 'answer' })
     const client = track(await connect({ host: '127.0.0.1', port, version, serverKey: 'any' }))
     assert.equal(client.remotePublicKey, serverKeys.publicKey)
   })
 
   check('a client that has another key pinned is not served', async () => {
-    const { server, port } = await serve()
+    const { server, port } = await serve({ strangers: 'answer' })
     const reported = next(server, 'handshakeError')
     // Version 1's and 2's hello box is for the other key: this server cannot open it, and answers as itself.
     const error = await rejects(dial(port, { version, serverKey: otherKeys.publicKey }), 'PEER_KEY_MISMATCH')
@@ -342,7 +344,7 @@ for (const version of VERSIONS) {
   })
 
   check('a Duplex from elsewhere is served, and counted', async () => {
-    const server = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] })
+    const server = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version], strangers: 'answer' })
     const [near, far] = duplexPair()
     track(near)
     track(far)
@@ -420,7 +422,7 @@ check('a reject from someone else is not believed', async () => {
 })
 
 check('a context that differs', async () => {
-  const { server, port } = await serve({ context: 'one' })
+  const { server, port } = await serve({ versions: [2], context: 'one' })
   const accepted = next(server, 'secureConnection')
   await dial(port, { context: new TextEncoder().encode('one') })
   await accepted
@@ -684,6 +686,25 @@ check('v1: a refused client that resets while the server pauses behind its heade
   // By then the alert would have followed.
   await delay(50)
   await rejects(dial(port, { version: 1 }).then(readAll), 'PEER_NOT_AUTHORIZED')
+})
+
+check('authorize with version 1 warns once a process, with where to read', async () => {
+  const warnings = async (script: string) => {
+    const [sockets, streams] = ['node', 'web'].map(it => new URL(`../src/${it}/index.js`, import.meta.url))
+    const setup = `import { createServer, generateKeyPair } from '${sockets}'
+      import { secure } from '${streams}'
+      const options = { keyPair: generateKeyPair(), versions: [1, 2], authorize: () => true }
+      ${script}`
+    const { stderr } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', setup])
+    return stderr.match(/may not hold the key.*docs\/protocol\.md/g)?.length ?? 0
+  }
+  assert.is(await warnings('for (const _ of [1, 2]) createServer(options)'), 1)
+  // Nobody comes to those over streams.
+  const overStreams =
+    "secure(new TransformStream(), { ...options, role: 'server', handshakeTimeout: 1 }).catch(() => {})"
+  assert.is(await warnings(`for (const _ of [1, 2]) ${overStreams}`), 1)
+  assert.is(await warnings("createServer({ ...options, authorize: 'anyone' })"), 0)
+  assert.is(await warnings('createServer({ ...options, versions: [2] })'), 0)
 })
 
 test.run()

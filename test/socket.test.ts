@@ -306,7 +306,12 @@ for (const version of VERSIONS) {
     const accepted = next(listener, 'secureConnection')
     listener.emit('connection', far)
     // The second implementation reads when it is told to, and so never closes.
-    await connectPeer({ socket: near, version, longTermSecretKey: clientKeys.secretKey })
+    await connectPeer({
+      socket: near,
+      version,
+      longTermSecretKey: clientKeys.secretKey,
+      serverKey: serverKeys.publicKey,
+    })
     const [server] = await accepted
     const said = server.alert(4)
     await until(() => far.writableFinished)
@@ -482,7 +487,12 @@ for (const version of VERSIONS) {
     const listener = createServer({ keyPair: serverKeys, authorize: 'anyone', versions: [version] })
     const accepted = next(listener, 'secureConnection')
     listener.emit('connection', far)
-    const peer = await connectPeer({ socket: near, version, longTermSecretKey: clientKeys.secretKey })
+    const peer = await connectPeer({
+      socket: near,
+      version,
+      longTermSecretKey: clientKeys.secretKey,
+      serverKey: serverKeys.publicKey,
+    })
     const [server] = await accepted
     await peer.write('good')
     await until(() => server.readableLength === 4)

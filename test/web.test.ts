@@ -182,14 +182,14 @@ for (const [carrier, open] of Object.entries(OPENERS)) {
       const pinned = generateKeyPair().publicKey
       // Version 1's server cannot tell that the hello names another; version 2's rejects it.
       await rejects(
-        open(version, { client: { serverKey: pinned } }),
+        open(version, { client: { serverKey: pinned }, server: { strangers: 'answer' } }),
         /PEER_(KEY_MISMATCH|EXPECTED_OTHER|REJECTED|REJECT_UNVERIFIED)|LINK_/,
       )
     })
 
     check('a client without keys, that pins none', async () => {
       const [near, far] = version === 2 ? streamPair() : await CARRIERS.tcp()
-      const server = secureServer(far)
+      const server = secureServer(far, { strangers: 'answer' })
       const client = await secure(near, { version, serverKey: 'any' })
       assert.equal(client.remotePublicKey, serverKeys.publicKey)
       assert.is((await server).remotePublicKey.length, 32)

@@ -33,6 +33,9 @@ function scene(version: 1 | 2, server: Partial<ServerEngineOptions> = {}, pinned
     if (out.length !== 24) secrets.push(Buffer.from(out))
   })
   const onKeys = (line: string) => secrets.push(Buffer.from(line.split(' ')[2] ?? '', 'hex'))
+  // Version 1 has no context, and a server that serves it takes none.
+  const context = version === 2 && !server.versions?.includes(1) && { context: CONTEXT }
+  const common = { onKeys, ...context }
   const wire: Buffer[] = [Buffer.from(clientKeys.publicKey), Buffer.from(serverKeys.publicKey)]
   const send = (from: Engine, to: Engine): string => {
     const bytes = takeAll(from)
@@ -44,8 +47,8 @@ function scene(version: 1 | 2, server: Partial<ServerEngineOptions> = {}, pinned
     wire,
     secrets,
     send,
-    client: Engine.client(core, { keyPair: clientKeys, version, serverKey: pinned, context: CONTEXT, onKeys }),
-    server: Engine.server(core, { keyPair: serverKeys, versions: [version], context: CONTEXT, onKeys, ...server }),
+    client: Engine.client(core, { keyPair: clientKeys, version, serverKey: pinned, ...common }),
+    server: Engine.server(core, { keyPair: serverKeys, versions: [version], ...common, ...server }),
   }
 }
 
@@ -158,7 +161,7 @@ for (const version of [1, 2] as const) {
       searchForSecrets(it)
       closeAndSearch(it)
     }
-    const mismatch = scene(version, {}, clientKeys.publicKey)
+    const mismatch = scene(version, { strangers: 'answer' }, clientKeys.publicKey)
     mismatch.send(mismatch.client, mismatch.server)
     assert.is(mismatch.send(mismatch.server, mismatch.client), 'PEER_KEY_MISMATCH')
     closeAndSearch(mismatch)

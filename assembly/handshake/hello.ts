@@ -1,7 +1,7 @@
 // What both versions' hellos share: the session key pair, which key is named and which is addressed, and what a server makes of it.
 
 import {
-  OPTION_IGNORE_STRANGERS, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, ROLE_CLIENT
+  OPTION_IGNORE_STRANGERS_1, OPTION_IGNORE_STRANGERS_2, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, ROLE_CLIENT
 } from "../../src/wire/abi"
 import { KEY_BYTES } from "../../src/wire/layout"
 import { STATUS_EXPECTED_OTHER, STATUS_NOT_ADDRESSED } from "../../src/wire/status"
@@ -43,7 +43,8 @@ export function recallShared(shared: usize, channel: Channel): bool {
  * ignores strangers. One that names another key is refused. Returns EXPECTED_THIS, EXPECTED_UNKNOWN or a status.
  */
 export function checkExpectedKey(channel: Channel, opened: bool, expected: usize): i32 {
-  if (!opened) return channel.has(OPTION_IGNORE_STRANGERS) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN
+  const ignoreStrangers = channel.version == 1 ? OPTION_IGNORE_STRANGERS_1 : OPTION_IGNORE_STRANGERS_2
+  if (!opened) return channel.has(ignoreStrangers) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN
   return equalKeys(expected, channel.handshake.publicKey) ? EXPECTED_THIS : STATUS_EXPECTED_OTHER
 }
 

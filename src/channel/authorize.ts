@@ -26,6 +26,18 @@ export async function askAuthorize(
   }
 }
 
+/** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
+export function warnOfVersion1({ authorize, versions }: Readonly<ServerOptions>, warn: (text: string) => void): void {
+  if (warned || authorize === 'anyone' || !versions?.includes(1)) return
+  warned = true
+  warn(
+    'in version 1, a client may not hold the key that authorize is asked about: ' +
+      'read “What version 1 does not give” in docs/protocol.md',
+  )
+}
+
+let warned = false
+
 /** What most never ask for is made when they do. */
 function peerOf(engine: Engine, asked: Pick<Peer, 'signal'>, place: PeerPlace): Peer {
   const { remotePublicKey: publicKey, handshakeHash, version = 2 } = engine

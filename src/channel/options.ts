@@ -49,7 +49,8 @@ export type ServerOptions = ServerEngineOptions &
      * Decides whether a client is served, when it has proved who it is. True lets it in; so does an object, which becomes the
      * channel’s `authorization`. Anything else refuses it with alert 3; so does a throw. The client is told the reason of a
      * ChannelError PEER_NOT_AUTHORIZED that is thrown, and of no other error. `'anyone'` serves every client that proves a key,
-     * whoever it is.
+     * whoever it is. One secret key proves several public keys: allow by key, never deny, ban or count by key alone. In version 1
+     * a client may not hold the key (docs/protocol.md, "What version 1 does not give"); that is warned of once a process.
      */
     authorize: Authorize | 'anyone'
   }

@@ -1,9 +1,11 @@
 import type { Core } from '../core/core.js'
+import { ChannelError } from '../errors.js'
 import { copyOf, given, isBytes, lengthOf } from '../keys/given.js'
 import { checkKeyPair, copyKeyPair, type KeyPair } from '../keys/pair.js'
 import { checkKey } from '../keys/text.js'
 import {
-  OPTION_IGNORE_STRANGERS,
+  OPTION_IGNORE_STRANGERS_1,
+  OPTION_IGNORE_STRANGERS_2,
   OPTION_MIDDLEBOX_KEY,
   OPTION_SERVER_KEY,
   OPTION_WASM_ONLY,
@@ -36,7 +38,10 @@ export type Padding = 'none' | { block: number } | 'full'
 /** What both ends of a channel can say, whatever carries it. */
 export interface EngineOptions {
   keyPair: KeyPair
-  /** Bytes that both ends must agree on (version 2): a protocol's name, or a network's secret of 32 bytes. At most 1 MiB; by default none. */
+  /**
+   * Bytes that both ends must agree on: a protocol's name, or a network's secret of 32 bytes. At most 1 MiB; by default none. Version 1
+   * knows no context: where it is used or served, a context is refused.
+   */
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
@@ -67,7 +72,11 @@ export interface ClientEngineOptions extends EngineOptions {
 export interface ServerEngineOptions extends EngineOptions {
   /** The versions served: default [2]. */
   versions?: Version[]
-  /** Whether a hello that is not addressed to this server's key is answered: default `answer`, for it may have come through a middlebox. */
+  /**
+   * Whether a hello is answered that is not addressed to this server's key: its client has not pinned that key, or addresses a middlebox.
+   * What is given holds for both versions. By default, version 2 answers, and version 1 ignores: with 'answer', whoever can reach this
+   * server can enter other version 1 servers under its key (docs/protocol.md, "What version 1 does not give").
+   */
   strangers?: 'answer' | 'ignore'
 }
 
@@ -103,7 +112,8 @@ export function checkPinned<T extends { serverKey?: unknown }>(options: T): T {
 export function serverSetup(core: Core, asked: ServerEngineOptions): Setup {
   const options = snapshot<ServerEngineOptions>(ENGINE_SERVER_OPTIONS, asked)
   const setup = commonSetup(core, options, ROLE_SERVER, options.versions ?? [2])
-  if (options.strangers === 'ignore') setup.flags |= OPTION_IGNORE_STRANGERS
+  if (options.strangers !== 'answer') setup.flags |= OPTION_IGNORE_STRANGERS_1
+  if (options.strangers === 'ignore') setup.flags |= OPTION_IGNORE_STRANGERS_2
   return setup
 }
 
@@ -141,6 +151,7 @@ export function checkText(name: string, value: unknown, limit = CONTEXT_BYTES): 
 function commonSetup(core: Core, options: EngineOptions, role: number, versions: readonly Version[]): Setup {
   const { padding, maxRecord = RECORD_LIMIT_1, context = NONE } = options
   if (typeof padding === 'object') checkInteger('padding.block', padding.block, 1, Math.min(maxRecord, RECORD_LIMIT_1))
+  if (context.length > 0 && versions.includes(1)) throw badContext()
   return {
     role,
     versions: versions.reduce<number>((served, it) => served | (it === 1 ? SERVES_1 : SERVES_2), 0),
@@ -165,6 +176,13 @@ const checkVersions: Check = (value, name) => {
   const length = Array.isArray(value) ? value.length : 0
   if (length !== 1 && length !== 2) throw badOption(name, value, 'a list of 1, 2 or both')
   return Object.freeze(Array.from({ length }, (_, at) => checkVersion((value as unknown[])[at], name, {})))
+}
+
+/** Whoever speaks version 1 would walk past a secret context. */
+function badContext(): ChannelError {
+  return new ChannelError('USE_BAD_OPTION', 'context is given, and version 1 of the protocol has none', {
+    next: 'leave version 1 out, or the context',
+  })
 }
 
 const checkServerKey: Check = (value, name) => {

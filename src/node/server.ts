@@ -1,6 +1,6 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { askAuthorize, type PeerPlace } from '../channel/authorize.js'
+import { askAuthorize, type PeerPlace, warnOfVersion1 } from '../channel/authorize.js'
 import { serverOptions } from '../channel/options.js'
 import type { Core } from '../core/core.js'
 import { Engine } from '../engine/engine.js'
@@ -32,6 +32,7 @@ export class SecureServer extends net.Server {
     const core = nodeCore()
     const ours = serverOptions<ServerOptions>(options, SERVE)
     serverSetup(core, ours)
+    warnOfVersion1(ours, text => process.emitWarning(text, { code: 'NOPKI_VERSION_1' }))
     super(withoutPrototype<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
     this.#core = core
     this.#options = ours

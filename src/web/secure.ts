@@ -1,4 +1,4 @@
-import { askAuthorize } from '../channel/authorize.js'
+import { askAuthorize, warnOfVersion1 } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type ClientOptions,
@@ -112,7 +112,11 @@ async function shakeHands(connection: Connection, { role, options }: Role): Prom
 
 async function createEngine({ role, options }: Role): Promise<Engine> {
   const core = await loadCore()
-  if (role === 'server') return Engine.server(core, options)
+  if (role === 'server') {
+    const engine = Engine.server(core, options)
+    warnOfVersion1(options, text => console.warn(text))
+    return engine
+  }
   return Engine.client(
     core,
     options.keyPair ? (options as ClientOptions) : keep(options, { keyPair: drawKeyPair(core) }),

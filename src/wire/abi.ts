@@ -10,8 +10,9 @@ export const SERVES_2 = 2
 // createChannel's `options`.
 export const OPTION_SERVER_KEY = 1 // client: the server's key is pinned
 export const OPTION_MIDDLEBOX_KEY = 2 // client: the hello is for a middlebox
-export const OPTION_IGNORE_STRANGERS = 4 // server: a hello whose box does not open is dropped
-export const OPTION_WASM_ONLY = 8 // none of the host's own primitives are used
+export const OPTION_IGNORE_STRANGERS_1 = 4 // server: a version 1 hello whose box does not open is dropped
+export const OPTION_IGNORE_STRANGERS_2 = 8 // server: a version 2 hello whose box does not open is dropped
+export const OPTION_WASM_ONLY = 16 // none of the host's own primitives are used
 
 // createChannel's `setup`: what it reads, and may be wiped behind it. The context's bytes follow.
 export const SETUP_SECRET_KEY = 0

@@ -2,7 +2,7 @@
 // long-term secret: they know what they see on the wire, long-term public keys, and the session keys that they make themselves.
 
 import type { Duplex } from 'node:stream'
-import { REJECT_LENGTH, REJECT_VERSION } from './handshake.js'
+import { REJECT_LENGTH, REJECT_VERSION, type Version } from './handshake.js'
 import { send } from './peer.js'
 import {
   BOX_LENGTH,
@@ -16,12 +16,13 @@ import {
   readU32,
   sealTo,
   sealUnder,
+  sodium,
   u32,
 } from './primitives.js'
 import { ByteSource } from './source.js'
 import { RecordReader } from './stream.js'
 import { Transcript } from './transcript.js'
-import { CHALLENGE1_LENGTH, HELLO1_LENGTH, RESPONSE1_LENGTH, readResponse1, VERSION1 } from './version1.js'
+import { CHALLENGE1_LENGTH, HELLO1_LENGTH, RESPONSE1_LENGTH, readResponse1, VERSION1, writeHello1 } from './version1.js'
 import {
   CHALLENGE2_LENGTH,
   CIPHERTEXT_LENGTH,
@@ -29,6 +30,8 @@ import {
   HELLO2_LENGTH,
   KEM_PUBLIC_LENGTH,
   VERSION2,
+  writeHello2,
+  writeResponse2,
 } from './version2.js'
 
 export interface Between {
@@ -139,6 +142,73 @@ export async function forgeReject({
   if (readU32(answer) === REJECT_VERSION) return { made: 'reject' }
   await send(clientSide, random(CHALLENGE2_LENGTH - REJECT_LENGTH))
   return { made: 'challenge' }
+}
+
+/**
+ * Enters a server as the holder of another server's key, without being in the middle of anything. The other server's proof is a box of
+ * whatever session key a hello has; in version 1, so is the answer that a client owes. The victim's session key is sent to the other
+ * server as the attacker's own, whose proof then answers the victim's challenge.
+ *
+ * @param versions which version of the protocol each server is spoken to in
+ * @param posedKey the other server's long-term public key
+ */
+export async function impersonate({
+  victimSide,
+  oracleSide,
+  victimKey,
+  posedKey,
+  versions: [victimVersion, oracleVersion],
+}: {
+  victimSide: Duplex
+  oracleSide: Duplex
+  victimKey: Uint8Array
+  posedKey: Uint8Array
+  versions: [victim: Version, oracle: Version]
+}): Promise<{ made: 'nothing' | 'response' }> {
+  const enter = victimVersion === 1 ? enter1 : enter2
+  const { victimSession, answerWith } = await enter(victimSide, victimKey, posedKey)
+  const proof = await proofFor(victimSession, oracleSide, oracleVersion)
+  if (!proof) {
+    victimSide.destroy()
+    return { made: 'nothing' }
+  }
+  await send(victimSide, answerWith(proof))
+  return { made: 'response' }
+}
+
+interface Entering {
+  victimSession: Uint8Array
+  /** The response, which claims the posed key, with this box as its answer. */
+  answerWith(proof: Uint8Array): Uint8Array
+}
+
+async function enter1(victimSide: Duplex, victimKey: Uint8Array, posedKey: Uint8Array): Promise<Entering> {
+  const { hello, state } = writeHello1({ longTerm: drawKeyPair(random), serverKey: victimKey, random })
+  await send(victimSide, hello)
+  const challenge = await new ByteSource(victimSide).exactly(CHALLENGE1_LENGTH)
+  const victimSession = challenge.slice(0, KEY_LENGTH)
+  const keyBox = sealTo(posedKey, random(NONCE_LENGTH), victimSession, state.session.secretKey)
+  return { victimSession, answerWith: proof => concat(keyBox, proof) }
+}
+
+async function enter2(victimSide: Duplex, victimKey: Uint8Array, posedKey: Uint8Array): Promise<Entering> {
+  const longTerm = { ...drawKeyPair(random), publicKey: posedKey }
+  const { hello, state } = writeHello2({ longTerm, serverKey: victimKey, random })
+  await send(victimSide, hello)
+  const challenge = await new ByteSource(victimSide).exactly(CHALLENGE2_LENGTH)
+  // Its key box opens, for it needs no long-term secret.
+  const { response } = writeResponse2(challenge, state)
+  const keyBox = response.slice(0, BOX_LENGTH)
+  return { victimSession: challenge.slice(4, 4 + KEY_LENGTH), answerWith: proof => concat(keyBox, proof) }
+}
+
+/** What a server proves to a hello with this session key, whose secret nobody here has; null if it does not answer. */
+async function proofFor(sessionKey: Uint8Array, serverSide: Duplex, version: Version): Promise<Uint8Array | null> {
+  const kemKey = sodium.crypto_kem_mlkem768_keypair().publicKey
+  const head = version === 1 ? concat(u32(VERSION1), sessionKey) : concat(u32(VERSION2), sessionKey, kemKey)
+  await send(serverSide, concat(head, random(BOX_LENGTH)))
+  const challenge = await answerOf(serverSide, version === 1 ? CHALLENGE1_LENGTH : CHALLENGE2_LENGTH)
+  return challenge?.slice(-BOX_LENGTH) ?? null
 }
 
 /** The first bytes that a server answers with; null if it closes instead. */

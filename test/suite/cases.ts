@@ -46,7 +46,7 @@ async function meet(bench: Bench, version: 1 | 2, pinned: boolean, wire: Setup['
   const [ours, theirs] = [await bench.generateKeyPair(), await bench.generateKeyPair()]
   const pair = await bench.connect({
     client: { keyPair: ours, version, serverKey: pinned ? theirs.publicKey : 'any' },
-    server: { keyPair: theirs, versions: [version], authorize: 'anyone' },
+    server: { keyPair: theirs, versions: [version], strangers: pinned ? 'ignore' : 'answer', authorize: 'anyone' },
     wire,
   })
   await withEnds(pair, async (client, server) => {

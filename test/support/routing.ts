@@ -85,7 +85,7 @@ export async function echoServers(
   return await Promise.all(
     Array.from({ length: count }, async () => {
       const sockets: SecureSocket[] = []
-      const { server, port } = await serve(options)
+      const { server, port } = await serve({ strangers: 'answer', ...options })
       server.on('secureConnection', socket => {
         sockets.push(socket)
         socket.on('error', () => {})
