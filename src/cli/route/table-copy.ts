@@ -1,6 +1,6 @@
 // The last good table on disk, for a router that starts while Redis has none to give.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { placeText } from '../frame/place.js'
@@ -58,7 +58,7 @@ function replaceFile(path: string, text: string): void {
   const draft = `${path}.new`
   const descriptor = openSync(draft, 'w', 0o600)
   try {
-    writeSync(descriptor, text)
+    writeFileSync(descriptor, text)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
