@@ -8,7 +8,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { consumers } from './runtimes/consumers.js'
+import { type Consumer, consumers } from './runtimes/consumers.js'
 import { ROOT, scratchProject, type Tarball } from './runtimes/scratch.js'
 
 const run = promisify(execFile)
@@ -17,7 +17,7 @@ let folder = ''
 let tarball: Tarball
 
 test.before(async () => {
-  ;({ folder, tarball } = await scratchProject('typescript', '@types/node', 'undici-types'))
+  ;({ folder, tarball } = await scratchProject('@types/node', 'undici-types'))
 })
 
 test('the tarball has what is used, and nothing else', () => {
@@ -79,20 +79,47 @@ test('the types are not wrong', async () => {
   )
 })
 
-for (const [name, options] of Object.entries(consumers())) {
-  test(`the types resolve and check: ${name}`, async () => {
-    const project = join(folder, name.replace(/\W+/g, '-'))
-    mkdirSync(project)
-    const { files, ...compilerOptions } = options
-    const config = {
-      compilerOptions: { strict: true, noEmit: true, target: 'es2023', ...compilerOptions },
-      files: Object.keys(files),
-    }
-    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(config))
-    for (const [file, code] of Object.entries(files)) writeFileSync(join(project, file), code)
-    const done = await run('npx', ['tsc', '-p', project], { cwd: folder }).catch(error => error)
-    assert.is(done.stdout, '', 'what tsc says')
+// The compiler of this clone, for a scratch project has none that runs: its programs are in a package for each platform.
+for (const compiler of ['typescript', 'typescript-oldest']) {
+  test(`${compiler} runs, and finds what is wrong`, async () => {
+    const { code, out } = await compile(compiler, 'wrong', { types: [], files: { 'wrong.ts': WRONG } })
+    assert.match(out, /^wrong\/wrong\.ts\(1,14\): error TS2322: /)
+    assert.ok(code !== 0)
   })
+
+  for (const [name, options] of Object.entries(consumers())) {
+    test(`the types resolve and check: ${name}, ${compiler}`, async () => {
+      assert.equal(await compile(compiler, name.replace(/\W+/g, '-'), options), { code: 0, out: '' })
+    })
+  }
+}
+
+test('no type of WebAssembly is in the declarations: only `dom` has them', () => {
+  const declarations = tarball.files.filter(it => it.endsWith('.d.ts'))
+  for (const file of declarations) {
+    const text = readFileSync(join(folder, 'node_modules/nopki', file), 'utf8')
+    assert.not.match(text.replace(/\/\*.*?\*\//gs, ''), /\bWebAssembly\b/, file)
+  }
+})
+
+test('the README names the oldest TypeScript that is tested', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'node_modules/typescript-oldest/package.json'), 'utf8'))
+  const [, named] = /TypeScript (\d+\.\d+) or later/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? []
+  assert.is(named, version.replace(/\.\d+$/, ''))
+})
+
+/** Runs tsc on a project of these files. */
+async function compile(compiler: string, name: string, { files, ...options }: Consumer) {
+  const project = join(folder, name)
+  mkdirSync(project, { recursive: true })
+  const compilerOptions = { strict: true, noEmit: true, target: 'es2022', ...options }
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(files) }))
+  for (const [file, code] of Object.entries(files)) writeFileSync(join(project, file), code)
+  const tsc = join(ROOT, 'node_modules', compiler, 'bin/tsc')
+  return await run(process.execPath, [tsc, '-p', name], { cwd: folder }).then(
+    ({ stdout, stderr }) => ({ code: 0, out: stdout + stderr }),
+    error => ({ code: error.code, out: error.stdout + error.stderr }),
+  )
 }
 
 function targetsOf(map: unknown): string[] {
@@ -100,6 +127,7 @@ function targetsOf(map: unknown): string[] {
   return Object.values(map ?? {}).flatMap(targetsOf)
 }
 
+const WRONG = 'export const text: string = 1\n'
 const MOST_PACKED = 320_000
 const ATTW = ['--profile', 'esm-only', '--format', 'json', '--exclude-entrypoints', './channel.wasm', './package.json']
 

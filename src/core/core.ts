@@ -8,6 +8,9 @@ import { VERSION, VERSION_SECTION } from './version.js'
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
 export type RandomSource = (out: Uint8Array) => void
 
+/** A compiled `WebAssembly.Module`, by no name: TypeScript does not know that one without `dom` among its libraries. */
+export type WasmModule = object
+
 /** One instance of channel.wasm and its linear memory, which any number of channels share. */
 export class Core {
   readonly exports: CoreExports
@@ -15,7 +18,7 @@ export class Core {
   readonly arena: number
   /** What the host has faster than the linked code, if anything. */
   readonly primitives: HostPrimitives | undefined
-  #memory: WebAssembly.Memory
+  #memory: CoreExports['memory']
   #bytes: Uint8Array<ArrayBuffer>
 
   /**
@@ -25,7 +28,7 @@ export class Core {
    * @throws ChannelError USE_NO_WASM where it is not this version's channel.wasm
    */
   constructor(
-    module: WebAssembly.Module | Uint8Array<ArrayBuffer>,
+    module: WasmModule | Uint8Array<ArrayBuffer>,
     random: RandomSource = systemRandom,
     primitives?: HostPrimitives,
   ) {
@@ -35,7 +38,7 @@ export class Core {
       ...(primitives?.imports((pointer, length) => this.view(pointer, length)) ?? NO_PRIMITIVES),
     }
     try {
-      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module)
+      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module as BufferSource)
       checkVersion(compiled)
       const { instance } = instantiateSync(compiled, { host })
       // The loader wraps each export, and a module's own object of them is slow to look things up in.

@@ -1,6 +1,6 @@
 /** What channel.wasm exports: assembly/index.ts documents each. Pointers and lengths are in bytes. */
 export interface CoreExports {
-  memory: WebAssembly.Memory
+  memory: { readonly buffer: ArrayBuffer }
   createArena(): number
   allocate(arena: number, size: number): number
   release(arena: number, pointer: number, size: number): void

@@ -1,15 +1,16 @@
+import type { WasmModule } from '../core/core.js'
 import { simdMissing } from '../core/simd.js'
 import { ChannelError } from '../errors.js'
 import { kindOf } from '../keys/given.js'
 import { bytesOf } from './bytes.js'
 
 /** What channel.wasm can be given as. */
-export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | string
+export type WasmSource = WasmModule | BufferSource | Response | URL | string
 
 /** @throws ChannelError USE_NO_WASM */
-export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+export async function compile(source: WasmSource): Promise<WasmModule> {
   const kind = kindOf(source)
-  if (kind === 'WebAssembly.Module') return source as WebAssembly.Module
+  if (kind === 'WebAssembly.Module') return source as WasmModule
   let from = 'what was given'
   try {
     if (kind === 'String' || kind === 'URL') {
@@ -29,7 +30,7 @@ export async function compile(source: WasmSource): Promise<WebAssembly.Module> {
 }
 
 /** Streams, where the server says that it is WebAssembly; else the bytes themselves have to. */
-async function compileResponse(response: Response): Promise<WebAssembly.Module> {
+async function compileResponse(response: Response): Promise<WasmModule> {
   if (!response.ok) throw new Error(`status ${response.status}`)
   const type = response.headers.get('content-type') ?? ''
   if (/^application\/wasm\b/i.test(type) && WebAssembly.compileStreaming) {
@@ -44,7 +45,7 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
 }
 
 /** Compilers' words for what is no WebAssembly at all differ. */
-async function compileBytes(bytes: BufferSource): Promise<WebAssembly.Module> {
+async function compileBytes(bytes: BufferSource): Promise<WasmModule> {
   const start = String.fromCharCode(...bytesOf(bytes).subarray(0, 4))
   if (start !== '\0asm') throw new Error('no module')
   return await WebAssembly.compile(bytes)

@@ -1,5 +1,5 @@
 import { findWasm } from '#wasm'
-import { Core } from '../core/core.js'
+import { Core, type WasmModule } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { isBytes, kindOf } from '../keys/given.js'
 import { compile, type WasmSource } from './compile.js'
@@ -35,6 +35,6 @@ export function loadedCore(): Core {
   if (shared) return shared
   const found = (findWasm as () => WasmSource)()
   if (kindOf(found) !== 'WebAssembly.Module' && !isBytes(found)) throw new ChannelError('USE_NOT_LOADED')
-  shared = new Core(found as WebAssembly.Module)
+  shared = new Core(found as WasmModule)
   return shared
 }

@@ -16,6 +16,13 @@ export function consumers(): Record<string, Consumer> {
     'bundler, on Node': { module: 'esnext', moduleResolution: 'bundler', customConditions: ['node'], ...node },
     'node16, nopki/web without node’s types': { module: 'node16', moduleResolution: 'node16', ...web },
     'bundler, nopki/web without node’s types': { module: 'esnext', moduleResolution: 'bundler', ...web },
+    'bundler, told of no runtime, with the types of both': {
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      lib: ['es2023', 'dom'],
+      types: ['node'],
+      files: { 'node.ts': ON_NODE, 'web.ts': ON_THE_WEB('nopki') },
+    },
     'bundler for browsers': {
       module: 'esnext',
       moduleResolution: 'bundler',
