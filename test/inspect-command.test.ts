@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHexText, messagesOf, parseKeyLog } from '../src/inspect/index.js'
 import { plaintextOf } from './peer/record.js'
-import { bytes, hex, type Vector, vectors } from './peer/vectors.js'
+import { bytes, type Vector, vectors } from './peer/vectors.js'
 import { filesIn, nopki, workFolder } from './support/command.js'
 
 const test = suite('inspect command')
@@ -138,6 +138,31 @@ test('a key that is not the right one opens nothing, and says so', async () => {
   assert.not.match(String(sealed.out), /plaintext of a record|does not open/)
 })
 
+// A client chooses the key that names its connection in the log, and may choose one that another connection has.
+test('of several keys with one name in the log, the one that opens is used', async () => {
+  const other = vectors.find(it => it.name === 'v2 context')!
+  for (const vector of [v2, vectors.find(it => it.name === 'v1 pinned')!]) {
+    const [good, bad] = [keylogOf(vector), keylogOf({ ...vector, keys: other.keys })]
+    const otherVersion = keylogOf({ ...vector, version: vector.version === 1 ? 2 : 1 })
+    for (const [name, log] of Object.entries({ first: good + bad, last: otherVersion + bad + good })) {
+      const args = ['inspect', '--keylog', folder.write(name, log), '--json']
+      const { out } = await nopki(args, { input: directionOf(vector, 'client').toString('hex') })
+      const lines: Line[] = String(out)
+        .trim()
+        .split('\n')
+        .map(it => JSON.parse(it))
+      assert.is(lines.filter(it => it.plaintext).length, vector.clientRecords.length, `${vector.name}, ${name}`)
+    }
+  }
+})
+
+test('of a direction without its hello, all keys of the log are tried', async () => {
+  const records = v2.serverRecords.map(it => it.wire).join('')
+  const log = folder.write('several', vectors.map(keylogOf).join(''))
+  const { out } = await nopki(['inspect', '--keylog', log, '--as', 'challenge2'], { input: v2.challenge + records })
+  assert.is(String(out).match(/^plaintext of a record/gm)?.length, v2.serverRecords.length)
+})
+
 test('the messages of a direction that is cut anywhere', () => {
   for (const vector of [v2, vectors.find(it => it.name === 'v1 pinned')!]) {
     const all = directionOf(vector, 'client')
@@ -157,9 +182,10 @@ test('the messages of a direction that is cut anywhere', () => {
 
 test('key logs and hex digits', () => {
   const log = parseKeyLog(keylogOf(v2))
-  const keys = log.get(v2.hello.slice(8, 72))!
-  assert.is(hex(keys.clientToServer!), v2.keys.clientToServer)
-  assert.is(hex(keys.serverToClient!), v2.keys.serverToClient)
+  assert.equal(log.get(v2.hello.slice(8, 72)), [
+    { version: 2, from: 'client', key: bytes(v2.keys.clientToServer) },
+    { version: 2, from: 'server', key: bytes(v2.keys.serverToClient) },
+  ])
   assert.is(parseKeyLog('\n# nothing\n').size, 0)
   for (const line of ['NOPKI3_CLIENT_TO_SERVER', keylogOf(v2).slice(14, 60), 'x'])
     assert.throws(() => parseKeyLog(line), /line 1 is no line/)

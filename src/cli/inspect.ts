@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { RecordOpener } from '../engine/index.js'
 import {
   type Connection,
   connectionsOf,
@@ -21,11 +20,10 @@ import {
   readCapture,
   toHex,
 } from '../inspect/index.js'
-import { nodeCore } from '../node/core.js'
-import { HELLO_1_SESSION_KEY, KEY_BYTES } from '../wire/layout.js'
 import { defineCommand } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { log, print, printJson } from './frame/output.js'
+import { withKeys } from './inspect/openers.js'
 
 const KINDS = Object.keys(LAYOUTS) as MessageKind[]
 
@@ -184,30 +182,6 @@ function guess(bytes: Uint8Array): MessageKind | undefined {
     return messages.reduce((sum, it) => sum + lengthOf(it.kind, it.bytes), 0) === bytes.length
   }
   return kind === 'hello2' && !fits('hello2') && fits('challenge2') ? 'challenge2' : kind
-}
-
-type OpenerFor = (from: 'client' | 'server') => Direction['openerFor']
-
-/** Lends what opens a connection's records, where its key is in the log. @param hello the client's first bytes, which name it */
-function withKeys<T>(keys: KeyLog, hello: Uint8Array | undefined, use: (openerFor: OpenerFor) => T): T {
-  const openers: RecordOpener[] = []
-  const logged = hello
-    ? keys.get(toHex(hello.subarray(HELLO_1_SESSION_KEY, HELLO_1_SESSION_KEY + KEY_BYTES)))
-    : // Of one direction alone the hello may not be there: then the log's only connection is meant.
-      keys.size === 1
-      ? [...keys.values()][0]
-      : undefined
-  try {
-    return use(from => (version, header) => {
-      const key = from === 'client' ? logged?.clientToServer : logged?.serverToClient
-      if (!key || logged?.version !== version) return undefined
-      const opener = new RecordOpener(nodeCore(), version, key, header)
-      openers.push(opener)
-      return record => opener.open(record)
-    })
-  } finally {
-    for (const opener of openers) opener.close()
-  }
 }
 
 function showText({ kind, bytes, offset, from, connection, packet, plaintext, trouble }: Shown, color: boolean): void {

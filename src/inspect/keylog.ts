@@ -1,28 +1,33 @@
 // Key logs: what `onKeys` writes, two lines a connection.
 
-/** A connection's first keys, 32 bytes each; rekeys follow from them. */
-export interface LoggedKeys {
+/** The first key of one direction, 32 bytes; rekeys follow from it. */
+export interface LoggedKey {
   version: 1 | 2
-  clientToServer?: Uint8Array
-  serverToClient?: Uint8Array
+  /** Who seals with it. */
+  from: 'client' | 'server'
+  key: Uint8Array
 }
 
-/** By the client's session public key, in hex, which is in the clear in the hello. */
-export type KeyLog = ReadonlyMap<string, LoggedKeys>
+/**
+ * By the client's session public key, in hex, which is in the clear in the hello. A client may choose one that another connection
+ * has: there may be several keys of a direction.
+ */
+export type KeyLog = ReadonlyMap<string, readonly LoggedKey[]>
 
 /**
  * Reads `NOPKI2_CLIENT_TO_SERVER <client session public key> <key>` and its like, in hex. Empty lines and comments are passed over.
  * @throws Error with the line's number where a line is something else
  */
 export function parseKeyLog(text: string): KeyLog {
-  const found = new Map<string, LoggedKeys>()
+  const found = new Map<string, LoggedKey[]>()
   text.split('\n').forEach((line, index) => {
     if (/^\s*(?:#.*)?$/.test(line)) return
     const match = /^NOPKI([12])_(CLIENT_TO_SERVER|SERVER_TO_CLIENT) ([0-9a-f]{64}) ([0-9a-f]{64})\s*$/i.exec(line)
     if (!match) throw new Error(`line ${index + 1} is no line of a key log`)
     const [, version, direction, connection = '', key = ''] = match
-    const keys: LoggedKeys = found.get(connection.toLowerCase()) ?? { version: version === '1' ? 1 : 2 }
-    keys[direction?.toUpperCase() === 'CLIENT_TO_SERVER' ? 'clientToServer' : 'serverToClient'] = fromHex(key)
+    const from = direction?.toUpperCase() === 'CLIENT_TO_SERVER' ? 'client' : 'server'
+    const keys = found.get(connection.toLowerCase()) ?? []
+    keys.push({ version: version === '1' ? 1 : 2, from, key: fromHex(key) })
     found.set(connection.toLowerCase(), keys)
   })
   return found
