@@ -12,6 +12,7 @@ import {
   type SecureChannel,
   secure,
 } from '../src/web/index.js'
+import { asSent } from './support/alerts.js'
 import {
   busyFor,
   cleanUpAfter,
@@ -158,7 +159,7 @@ for (const [carrier, open] of Object.entries(OPENERS)) {
       const { data, error } = await receiveUntilError(client)
       assert.is(data.toString(), 'last words')
       assert.is(error.code, 'PEER_ALERT')
-      assert.equal((error as ChannelError).alert, { code: 4, text: 'going home' })
+      assert.equal((error as ChannelError).alert, asSent(version, 4, 'going home'))
       await left
       await rejects(client.closed, 'PEER_ALERT')
       await server.closed
@@ -315,7 +316,7 @@ for (const version of VERSIONS) {
     const { client, server } = await webPair(version, streamPair(), { server: { idleTimeout: 60 } })
     await rejects(server.closed, 'LINK_TIMEOUT')
     const error = await rejects(client.closed, 'PEER_ALERT')
-    assert.is(error.alert?.code, 5)
+    assert.equal(error.alert, asSent(version, 5, 'idle timeout'))
   })
 
   check('a peer that has ended, and listens, is not silent', async () => {

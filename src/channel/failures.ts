@@ -1,8 +1,8 @@
 // What both kinds of channel, sockets and Web Streams, say of the same misfortunes.
 
+import { refuses } from '../engine/alerts.js'
 import type { Engine } from '../engine/engine.js'
-import { type Alert, ChannelError, printable } from '../errors.js'
-import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
+import { ChannelError, printable } from '../errors.js'
 
 /** What a promise-returning call rejects with when its signal is aborted: the reason that users of AbortSignal expect. */
 export function abortError(signal: AbortSignal | undefined): Error {
@@ -48,9 +48,11 @@ export function cutShort(cause?: unknown): ChannelError {
   return new ChannelError('LINK_TRUNCATED', 'the connection closed before all that was written had gone out', { cause })
 }
 
-export function alertError(alert: Alert = { code: 0, text: '' }): ChannelError {
+/** What an engine’s channel fails with when the peer has sent an alert. */
+export function alertError({ alertReceived, role, version }: Engine): ChannelError {
+  const alert = alertReceived ?? { code: 0, text: '' }
   const said = alert.text ? `: ${printable(alert.text)}` : ''
-  if (alert.code === ALERT_NOT_AUTHORIZED) {
+  if (refuses(alert, role === 'client' ? version : undefined)) {
     return new ChannelError('PEER_NOT_AUTHORIZED', `the server does not serve this client’s key${said}`, { alert })
   }
   return new ChannelError('PEER_ALERT', `the peer ended its direction with alert ${alert.code}${said}`, { alert })

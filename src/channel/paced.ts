@@ -1,88 +1,135 @@
 import type { Engine } from '../engine/engine.js'
 import { STREAM_HEADER_BYTES } from '../wire/layout.js'
+import { RECORD_LIMIT_1 } from '../wire/stream.js'
 
-/** How a carrier sends: `write` calls back when it has taken the bytes, `soon` when what else waits has had its turn. */
-export interface PacedCarrier {
-  write(bytes: Uint8Array, callback: (error?: unknown) => void): void
-  soon(callback: () => void): void
-}
+/** How a carrier sends: it calls back, never within the call, when it has taken the bytes. */
+export type PacedWrite = (bytes: Uint8Array, callback: (error?: unknown) => void) => void
 
-/**
- * Version 1’s way of sending, for the sake of the published program, which loses bytes that share a read with what is before them
- * ("The published program"): one message, header or record a write, one after the other, with a pause before and behind the stream
- * header.
+/*
+ * Version 1's pace, for the sake of the published program ("The published program"): bytes that it reads together with its peer's stream
+ * header are lost, and so is what it reads together with a shorter record before it.
+ *
+ *     client                                server
+ *     hello ───────────────────────────────▶
+ *           ◀─────────────────────────────── challenge
+ *     response, header (one write) ────────▶
+ *           ◀─────────────────────────────── header            (at once)
+ *       the server reads the client's header                     the client reads the server's
+ *       now: SETTLE_MS
+ *     record ──────────────────────────────▶                   from here on the server sends records too
+ *       GAP_MS behind a short record
+ *     record, record, … ───────────────────▶                   none behind a full one
+ *
+ * Whoever hears nothing of the other end's waits HOLD_MS behind its own header, and twice the handshake's round trip: a link that
+ * delivers in lumps delivers at least one in that time.
  */
+
+/** Sends what the engine has, one message, header or record a write, one after the other, and when it is time. */
 export class PacedSender {
-  #carrier: PacedCarrier
+  #write: PacedWrite
   #engine: Engine
   #onDrain: () => void
-  #busy = false
-  #stopped = false
-  #held: ReturnType<typeof setTimeout> | undefined
+  #state: 'idle' | 'writing' | 'waiting' | 'stopped' = 'idle'
+  #timer: ReturnType<typeof setTimeout> | undefined
+  /** When the last message of the handshake went out, and before when no record does: as of `performance.now()`. */
+  #messageAt = 0
+  #notBefore = 0
   #headerSent = false
+  #peerIsReady = false
 
-  constructor(carrier: PacedCarrier, engine: Engine, onDrain: () => void) {
-    this.#carrier = carrier
+  constructor(write: PacedWrite, engine: Engine, onDrain: () => void) {
+    this.#write = write
     this.#engine = engine
     this.#onDrain = onDrain
   }
 
   /** Sends what the engine has. False: not all of it has gone out, and `onDrain` is called when it has. */
   send(): boolean {
-    if (!this.#busy) this.#next()
-    return !this.#busy
+    if (this.#state === 'idle') this.#next()
+    return this.#state === 'idle'
   }
 
-  /** A server does not speak before the client’s first record has come, or a short while has passed. */
-  hold(): void {
-    this.#held = setTimeout(() => this.release(), HOLD_MS)
+  /** Bytes have come: for a client that has sent its header, they are the server's. */
+  received(): void {
+    if (this.#engine.role === 'client' && this.#headerSent) this.#onPeerReady(SETTLE_MS)
   }
 
-  /** The client’s first record has come. */
-  release(): void {
-    if (!this.#held) return
-    clearTimeout(this.#held)
-    this.#held = undefined
-    if (this.#busy) this.#next()
+  /** The peer's first record has come: it has read this end's header. */
+  opened(): void {
+    this.#onPeerReady(0)
   }
 
-  /** Sends what the engine has, and holds nothing back any more; calls back behind it, unless the carrier fails. */
+  /** Sends what the engine has, then calls back, and nothing is sent any more. It calls back never, where the carrier fails. */
   finish(done: () => void): void {
-    const resting = !this.#busy || this.#held !== undefined
-    clearTimeout(this.#held)
-    this.#held = undefined
-    this.#onDrain = done
-    this.#busy = true
-    if (resting) this.#next()
+    const last = () => {
+      this.stop()
+      done()
+    }
+    this.#onDrain = last
+    if (this.send()) last()
   }
 
   stop(): void {
-    this.#stopped = true
-    clearTimeout(this.#held)
-    this.#held = undefined
+    this.#state = 'stopped'
+    clearTimeout(this.#timer)
   }
 
-  /** Sends the next unit; `#busy` while there is one, sent or held back. */
+  #onPeerReady(settle: number): void {
+    if (this.#peerIsReady) return
+    this.#peerIsReady = true
+    // A peer that speaks first may not have read the header yet.
+    this.#notBefore = Math.max(performance.now() + settle, this.#messageAt + GAP_MS)
+    if (this.#state !== 'waiting') return
+    clearTimeout(this.#timer)
+    this.#next()
+  }
+
   #next = (): void => {
-    if (this.#stopped) return
-    const wasBusy = this.#busy
-    this.#busy = this.#engine.sendWindow().length > 0
-    if (!this.#busy) {
-      if (wasBusy) this.#onDrain()
+    if (this.#state === 'stopped') return
+    if (this.#engine.sendWindow().length === 0) return this.#rest()
+    const wait = this.#headerSent ? this.#notBefore - performance.now() : 0
+    if (wait > 0) {
+      this.#state = 'waiting'
+      // A timer may fire early by a millisecond, or by as much as its process was busy: then this is asked once more.
+      this.#timer = setTimeout(this.#next, Math.ceil(wait))
       return
     }
-    if (this.#held) return
-    const unit = this.#engine.take()
-    // The client's response, and the header itself.
-    const pause = this.#engine.connected && !this.#headerSent
-    if (pause && unit.length === STREAM_HEADER_BYTES) this.#headerSent = true
-    this.#carrier.write(unit, error => {
-      if (error) this.stop()
-      else if (pause) setTimeout(this.#next, HEADER_PAUSE_MS)
-      else this.#carrier.soon(this.#next)
+    this.#state = 'writing'
+    const isRecord = this.#headerSent
+    const unit = isRecord ? this.#engine.take() : this.#takeMessage()
+    this.#write(unit, error => {
+      if (error) return this.stop()
+      if (isRecord && unit.length < RECORD_LIMIT_1) this.#notBefore = performance.now() + GAP_MS
+      this.#next()
     })
+  }
+
+  #rest(): void {
+    if (this.#state === 'idle') return
+    this.#state = 'idle'
+    this.#onDrain()
+  }
+
+  /** A message of the handshake, or the stream header; a client's goes with its response, so that it never leaves without it. */
+  #takeMessage(): Uint8Array {
+    const now = performance.now()
+    const message = this.#engine.take()
+    const header = this.#engine.role === 'client' && this.#engine.connected ? this.#engine.take() : undefined
+    this.#headerSent = header !== undefined || message.length === STREAM_HEADER_BYTES
+    if (this.#headerSent) this.#notBefore = now + Math.min(HOLD_MS + 2 * (now - this.#messageAt), MOST_HOLD_MS)
+    this.#messageAt = now
+    return header ? joined(message, header) : message
   }
 }
 
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length)
+  both.set(first)
+  both.set(second, first.length)
+  return both
+}
+
 const HOLD_MS = 50
-const HEADER_PAUSE_MS = 10
+const MOST_HOLD_MS = 1000
+const SETTLE_MS = 5
+const GAP_MS = 3

@@ -17,7 +17,16 @@ import {
   SETUP_SERVER_KEY,
 } from '../wire/abi.js'
 import { CODE_BYTES, HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
-import { FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA } from '../wire/stream.js'
+import {
+  FLAG_FINAL,
+  FLAG_MESSAGE_END,
+  FLAG_REKEY,
+  RECORD_LIMIT_1,
+  TYPE_ALERT,
+  TYPE_CONTROL,
+  TYPE_DATA,
+} from '../wire/stream.js'
+import { asVersion1 } from './alerts.js'
 import { exportKey } from './exporter.js'
 import { errorOf } from './failure.js'
 import { Gather } from './gather.js'
@@ -75,6 +84,12 @@ export class Engine {
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
   #fullRoom = 0
+  /**
+   * Version 1: of much data, the last record is made a full one too, for behind a short one there has to be a pause ("The published
+   * program"). And how many full ones there are in a row.
+   */
+  #padsLast = false
+  #fullRecords = 0
   #accelerated: string | undefined
   #alert: Alert | undefined
   #control: Control | undefined
@@ -295,10 +310,15 @@ export class Engine {
     this.#seal(0, TYPE_DATA | FLAG_FINAL)
   }
 
-  /** Ends this direction with an alert. Codes: 1 general, 3 not authorized, 4 shutting down, 5 idle timeout. Long text is cut. */
+  /**
+   * Ends this direction with an alert. Codes: 1 general, 3 not authorized, 4 shutting down, 5 idle timeout; version 1 sends all of them as
+   * 1, with the reason first in the text. Long text is cut.
+   */
   alert(code: number, text = ''): void {
     if (typeof text !== 'string') throw badOption('text', text, 'a string')
-    this.#sealCode(code, encodeText(text, this.#fullRoom - CODE_BYTES), TYPE_ALERT)
+    checkInteger('code', code, 0, 0xffff)
+    const said = this.version === 1 ? asVersion1({ code, text }) : { code, text }
+    this.#sealCode(said.code, encodeText(said.text, this.#fullRoom - CODE_BYTES), TYPE_ALERT)
   }
 
   /** Version 2: sends a control record, which a peer that does not know its code ignores. */
@@ -361,6 +381,7 @@ export class Engine {
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
+    this.#padsLast = version === 1 && block === 0 && limit % RECORD_LIMIT_1 === 0
     this.#accelerated = primitives?.name
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
@@ -376,9 +397,14 @@ export class Engine {
   #sealNext(source: Gather, most: number, endOfMessage: boolean): boolean {
     const length = this.#writeRoom(most)
     if (length === 0) return false
+    const padded = length < this.#fullRoom && this.#fullRecords >= PADDED_BEHIND
+    if (padded && this.#core.exports.writeRoom(this.#channel) < this.#fullRoom) return false
     const pointer = this.#writePointer(length)
     source.copyTo(this.#core.bytes, pointer, length)
+    if (padded) this.#core.exports.shapeRecords(this.#channel, 0, RECORD_LIMIT_1, 0, 0)
     this.wrote(length, endOfMessage && source.left === 0)
+    if (padded) this.#core.exports.shapeRecords(this.#channel, 0, 0, 0, 0)
+    if (this.#padsLast) this.#fullRecords = length === this.#fullRoom ? this.#fullRecords + 1 : 0
     return true
   }
 
@@ -512,3 +538,6 @@ function encodeText(text: string, limit: number): Uint8Array {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
+
+// Of so much the padding is at most a half.
+const PADDED_BEHIND = 2

@@ -33,7 +33,6 @@ export function beginHandshake(
   const link = new Link(transport, engine, {
     onEvent: (_, event) => {
       if (event === 'connected') {
-        if (engine.role === 'server' && engine.version === 1) link.holdBack()
         link.flush()
         resolve(link)
         // A server reads on while it asks ‘authorize’, to notice when the client is gone.

@@ -1,6 +1,6 @@
 import { type Duplex, finished } from 'node:stream'
 import { LINGER_MS } from '../channel/options.js'
-import { type PacedCarrier, PacedSender } from '../channel/paced.js'
+import { PacedSender, type PacedWrite } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
 import { isUntouched } from './untouched.js'
@@ -146,7 +146,7 @@ export class Link {
   flush(): boolean {
     const { engine, transport } = this
     if (engine.version === 1) {
-      this.#paced ??= new PacedSender(pacedCarrier(transport), engine, () => this.#onWritable())
+      this.#paced ??= new PacedSender(pacedWrite(transport), engine, () => this.#onWritable())
       this.#handler.onSent?.(this.#owner)
       return this.#paced.send()
     }
@@ -175,11 +175,6 @@ export class Link {
   /** Calls back, once, when the transport takes bytes again; never where it closes before. */
   whenWritable(callback: () => void): void {
     this.#waiting = callback
-  }
-
-  /** Version 1's server: does not speak before the client's first record has come, or a short while has passed. */
-  holdBack(): void {
-    this.#paced?.hold()
   }
 
   /**
@@ -230,7 +225,7 @@ export class Link {
       const event = this.#event ?? (ended ? untraced(() => engine.advance()) : engine.advance())
       this.#event = undefined
       if (event !== 'idle') {
-        if (event !== 'connected') this.#paced?.release()
+        if (event !== 'connected') this.#paced?.opened()
         const answer = this.#handler.onEvent(this.#owner, event)
         if (answer === 'later') this.#event = event
         this.#stopped = answer !== true
@@ -268,6 +263,7 @@ export class Link {
     // A transport that was paused may still hand over one chunk more.
     this.#chunk = this.#chunk ? Buffer.concat([this.#chunk.subarray(this.#offset), chunk]) : chunk
     this.#offset = 0
+    this.#paced?.received()
     this.#handler.onReceived?.(this.#owner)
     this.#work()
   }
@@ -299,8 +295,8 @@ export class Link {
 
 function ignore(): void {}
 
-function pacedCarrier(transport: Duplex): PacedCarrier {
-  return { write: (bytes, callback) => transport.write(bytes, callback), soon: setImmediate }
+function pacedWrite(transport: Duplex): PacedWrite {
+  return (bytes, callback) => void transport.write(bytes, callback)
 }
 
 // Below this, Node's own pool costs less.

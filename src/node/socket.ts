@@ -147,7 +147,7 @@ export class SecureSocket extends SocketIdentity {
       case 'control':
         return this.#onControl(this.#link.engine.controlReceived as Control)
       case 'alert':
-        this.#failOnceRead(alertError(this.#link.engine.alertReceived))
+        this.#failOnceRead(alertError(this.#link.engine))
         return false
       case 'end':
         this.#onEnd()

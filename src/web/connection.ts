@@ -195,7 +195,7 @@ export class Connection implements LiveChannel {
   }
 
   #onEvent(event: Exclude<EngineEvent, 'idle'>): void {
-    if (event !== 'connected') this.#link.release()
+    if (event !== 'connected') this.#link.opened()
     switch (event) {
       case 'connected':
         return this.#onConnected()
@@ -206,7 +206,7 @@ export class Connection implements LiveChannel {
       case 'control':
         return this.#onControl(this.engine.controlReceived as Control)
       case 'alert':
-        throw alertError(this.engine.alertReceived)
+        throw alertError(this.engine)
       case 'end':
         this.#credit.ended()
         this.outgoing.granted()
@@ -215,7 +215,6 @@ export class Connection implements LiveChannel {
   }
 
   #onConnected(): void {
-    if (this.engine.role === 'server' && this.engine.version === 1) this.#link.hold()
     const { remotePublicKey, handshakeHash, version } = this.engine
     this.peer = { remotePublicKey, handshakeHash, version }
     this.#credit.begin()

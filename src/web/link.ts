@@ -1,4 +1,4 @@
-import { type PacedCarrier, PacedSender } from '../channel/paced.js'
+import { PacedSender } from '../channel/paced.js'
 import type { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
@@ -53,8 +53,10 @@ export class Link {
   }
 
   /** The next bytes, valid until the next call; undefined at the end. */
-  read(): Promise<Uint8Array | undefined> {
-    return this.#read()
+  async read(): Promise<Uint8Array | undefined> {
+    const bytes = await this.#read()
+    if (bytes) this.#paced?.received()
+    return bytes
   }
 
   /** Hands what the engine has to send to the carrier, and resolves when that has taken it, or rejects as it does. */
@@ -67,14 +69,9 @@ export class Link {
     return this.#sending
   }
 
-  /** Version 1's server: does not speak before the client's first record has come, or a short while has passed. */
-  hold(): void {
-    this.#paced?.hold()
-  }
-
-  /** Version 1: the client's first record has come. */
-  release(): void {
-    this.#paced?.release()
+  /** Version 1: a record of the peer's has come. */
+  opened(): void {
+    this.#paced?.opened()
   }
 
   /** Sends what there is, and ends both streams. */
@@ -128,22 +125,19 @@ export class Link {
   }
 
   #sendPaced(): Promise<void> {
-    this.#paced ??= new PacedSender(this.#pacedCarrier(), this.#engine, () => this.#drained.open())
+    this.#paced ??= new PacedSender(this.#writePaced, this.#engine, () => this.#drained.open())
     this.onSent()
     return this.#paced.send() ? Promise.resolve() : this.#drained.wait()
   }
 
-  #pacedCarrier(): PacedCarrier {
-    const write: PacedCarrier['write'] = (bytes, callback) => {
-      this.#write(bytes).then(
-        () => callback(),
-        error => {
-          callback(error)
-          this.#drained.fail(error)
-        },
-      )
-    }
-    return { write, soon }
+  #writePaced = (bytes: Uint8Array, callback: (error?: unknown) => void): void => {
+    this.#write(bytes).then(
+      () => callback(),
+      error => {
+        callback(error)
+        this.#drained.fail(error)
+      },
+    )
   }
 
   /** Not waited for: the next one is, by `ready`. */
@@ -156,13 +150,6 @@ export class Link {
   #failed = (error: unknown): void => {
     if (!this.#left) this.onWriteError(error)
   }
-}
-
-/** Where there is no setImmediate, in browsers and Workers, version 1 is slow. Neither is a method: browsers insist on that. */
-const soon: PacedCarrier['soon'] = callback => {
-  const immediate: ((callback: () => void) => void) | undefined = Reflect.get(globalThis, 'setImmediate')
-  if (immediate) immediate(callback)
-  else setTimeout(callback)
 }
 
 /** @throws ChannelError USE_BAD_OPTION */
