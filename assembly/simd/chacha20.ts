@@ -35,6 +35,10 @@ export class ChaCha20 {
   @inline
   word(index: usize): v128 { return v128.load32_splat(changetype<usize>(this) + 4 * index) }
 
+  // @ts-ignore: decorator
+  @inline
+  row(index: usize): v128 { return v128.load(changetype<usize>(this) + 16 * index) }
+
   /** The counters of the next four blocks. */
   get counters(): v128 { return i32x4.add(this.word(12), i32x4(0, 1, 2, 3)) }
 }
@@ -112,6 +116,43 @@ export function nextStream(cipher: ChaCha20, poly: Poly1305, data: usize, pairs:
   cipher.counter += 4
 }
 
+/**
+ * Makes the first three blocks of the stream, which is all that a short record takes, in three quarters of the time of four. Here a vector
+ * holds a row of one block's matrix, and the diagonals are brought into columns and back.
+ */
+export function shortStream(cipher: ChaCha20): void {
+  const a = cipher.row(0), b = cipher.row(1), c = cipher.row(2)
+  const first = cipher.row(3), second = add(first, i32x4(1, 0, 0, 0)), third = add(first, i32x4(2, 0, 0, 0))
+  let a0 = a, b0 = b, c0 = c, d0 = first
+  let a1 = a, b1 = b, c1 = c, d1 = second
+  let a2 = a, b2 = b, c2 = c, d2 = third
+  for (let round: u32 = 0; round < 10; round++) {
+    a0 = add(a0, b0); d0 = turn16(d0, a0); c0 = add(c0, d0); b0 = turn12(b0, c0)
+    a1 = add(a1, b1); d1 = turn16(d1, a1); c1 = add(c1, d1); b1 = turn12(b1, c1)
+    a2 = add(a2, b2); d2 = turn16(d2, a2); c2 = add(c2, d2); b2 = turn12(b2, c2)
+    a0 = add(a0, b0); d0 = turn8(d0, a0); c0 = add(c0, d0); b0 = turn7(b0, c0)
+    a1 = add(a1, b1); d1 = turn8(d1, a1); c1 = add(c1, d1); b1 = turn7(b1, c1)
+    a2 = add(a2, b2); d2 = turn8(d2, a2); c2 = add(c2, d2); b2 = turn7(b2, c2)
+    b0 = left1(b0); c0 = left2(c0); d0 = left3(d0)
+    b1 = left1(b1); c1 = left2(c1); d1 = left3(d1)
+    b2 = left1(b2); c2 = left2(c2); d2 = left3(d2)
+
+    a0 = add(a0, b0); d0 = turn16(d0, a0); c0 = add(c0, d0); b0 = turn12(b0, c0)
+    a1 = add(a1, b1); d1 = turn16(d1, a1); c1 = add(c1, d1); b1 = turn12(b1, c1)
+    a2 = add(a2, b2); d2 = turn16(d2, a2); c2 = add(c2, d2); b2 = turn12(b2, c2)
+    a0 = add(a0, b0); d0 = turn8(d0, a0); c0 = add(c0, d0); b0 = turn7(b0, c0)
+    a1 = add(a1, b1); d1 = turn8(d1, a1); c1 = add(c1, d1); b1 = turn7(b1, c1)
+    a2 = add(a2, b2); d2 = turn8(d2, a2); c2 = add(c2, d2); b2 = turn7(b2, c2)
+    b0 = left3(b0); c0 = left2(c0); d0 = left1(d0)
+    b1 = left3(b1); c1 = left2(c1); d1 = left1(d1)
+    b2 = left3(b2); c2 = left2(c2); d2 = left1(d2)
+  }
+  const stream = cipher.stream
+  storeRow(stream, add(a0, a), add(b0, b), add(c0, c), add(d0, first))
+  storeRow(stream + 64, add(a1, a), add(b1, b), add(c1, c), add(d1, second))
+  storeRow(stream + 128, add(a2, a), add(b2, b), add(c2, c), add(d2, third))
+}
+
 /** Writes `length` bytes at `from`, xor the stream behind its first `skipped` bytes, to `to`. */
 export function xorStream(cipher: ChaCha20, skipped: usize, to: usize, from: usize, length: u32): void {
   let stream = cipher.stream + skipped
@@ -160,6 +201,26 @@ function turn8(a: v128, b: v128): v128 {
 function turn7(a: v128, b: v128): v128 {
   const x = v128.xor(a, b)
   return v128.or(i32x4.shl(x, 7), i32x4.shr_u(x, 25))
+}
+
+// A row's words, so many places to the left.
+
+// @ts-ignore: decorator
+@inline
+function left1(row: v128): v128 {
+  return i32x4.shuffle(row, row, 1, 2, 3, 0)
+}
+
+// @ts-ignore: decorator
+@inline
+function left2(row: v128): v128 {
+  return i32x4.shuffle(row, row, 2, 3, 0, 1)
+}
+
+// @ts-ignore: decorator
+@inline
+function left3(row: v128): v128 {
+  return i32x4.shuffle(row, row, 3, 0, 1, 2)
 }
 
 // @ts-ignore: decorator

@@ -3,7 +3,7 @@
 
 import { MAC_BYTES } from "../../src/wire/layout"
 import { STACK_BASE } from "../sodium"
-import { CHACHA20_BYTES, ChaCha20, STREAM_BYTES, nextStream, startChaCha20, xorStream } from "./chacha20"
+import { CHACHA20_BYTES, ChaCha20, STREAM_BYTES, nextStream, shortStream, startChaCha20, xorStream } from "./chacha20"
 import {
   BLOCK_BYTES, POLY1305_BYTES, Poly1305, absorbPadded, absorbPair, finishPoly1305, startPoly1305
 } from "./poly1305"
@@ -28,7 +28,7 @@ export function crypto_aead_chacha20poly1305_ietf_encrypt(
   const cipher = changetype<ChaCha20>(STACK_BASE)
   const poly = changetype<Poly1305>(STACK_BASE + POLY1305)
   const length = <u32>mlen
-  start(cipher, poly, npub, k)
+  start(cipher, poly, npub, k, length)
   absorbPadded(poly, ad, adlen)
 
   // Poly1305 takes what was sealed with the last blocks while the next are made.
@@ -62,7 +62,7 @@ export function crypto_aead_chacha20poly1305_ietf_decrypt(
   if ((clenHigh | adlenHigh) != 0 || beginsInside(m, c, clen)) unreachable()
   const cipher = changetype<ChaCha20>(STACK_BASE)
   const poly = changetype<Poly1305>(STACK_BASE + POLY1305)
-  start(cipher, poly, npub, k)
+  start(cipher, poly, npub, k, length)
   absorbPadded(poly, ad, adlen)
 
   // Poly1305 takes what the blocks will open while they are made.
@@ -91,9 +91,10 @@ export function crypto_aead_chacha20poly1305_ietf_decrypt(
 }
 
 /** Block 0 is Poly1305's key (section 2.6); the three behind it are the stream's first. */
-function start(cipher: ChaCha20, poly: Poly1305, nonce: usize, key: usize): void {
+function start(cipher: ChaCha20, poly: Poly1305, nonce: usize, key: usize, length: u32): void {
   startChaCha20(cipher, key, nonce)
-  nextStream(cipher, poly, 0, 0)
+  if (length <= SHORT_BYTES) shortStream(cipher)
+  else nextStream(cipher, poly, 0, 0)
   startPoly1305(poly, cipher.stream)
 }
 
@@ -113,6 +114,7 @@ function wipeScratch(): void {
 
 const TAG_BYTES: u32 = MAC_BYTES
 const KEY_BLOCK_BYTES: u32 = 64
+const SHORT_BYTES: u32 = 2 * KEY_BLOCK_BYTES
 const FIRST_BYTES: u32 = STREAM_BYTES - KEY_BLOCK_BYTES
 const PAIR_BYTES: u32 = 2 * BLOCK_BYTES
 
