@@ -3,4 +3,4 @@
 export { type Alert, ChannelError, type ChannelErrorCode } from './errors.js'
 export { type Address, formatAddress, parseAddress } from './keys/address.js'
 export type { KeyPair } from './keys/pair.js'
-export { decodePublicKey, decodeSecretKey, encodePublicKey, encodeSecretKey } from './keys/text.js'
+export { decodeBareKey, decodePublicKey, decodeSecretKey, encodePublicKey, encodeSecretKey } from './keys/text.js'

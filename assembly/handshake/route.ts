@@ -4,9 +4,8 @@
 import { EVENT_NONE } from "../../src/wire/abi"
 import { HELLO_1_BYTES, HELLO_2_BYTES, KEY_BYTES, VERSION_1, VERSION_2, VERSION_BYTES } from "../../src/wire/layout"
 import { STATUS_NOT_ADDRESSED, STATUS_NO_MEMORY, STATUS_VERSION_UNKNOWN, STATUS_WEAK_KEY } from "../../src/wire/status"
-import { agree } from "../agreement"
-import { Arena, allocate, release, wipeStack } from "../memory"
-import { crypto_box_beforenm } from "../sodium"
+import { agree, agreeOnBoxKey, isCanonical } from "../agreement"
+import { Arena, allZero, allocate, release, wipeStack } from "../memory"
 import { openBox } from "../wire/box"
 import { Hello1, Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
@@ -66,13 +65,18 @@ function versionOf(hello: usize): i32 {
 }
 
 function openExpectedKey1(hello: Hello1, secretKey: usize, expected: usize, shared: usize): i32 {
-  if (crypto_box_beforenm(shared, hello.sessionKey, secretKey) != 0) return STATUS_WEAK_KEY
-  return openBox(hello.expectedKey, expected, shared) ? 0 : STATUS_NOT_ADDRESSED
+  if (!agreeOnBoxKey(shared, hello.sessionKey, secretKey)) return STATUS_WEAK_KEY
+  return openBox(hello.expectedKey, expected, shared) ? checkName(expected) : STATUS_NOT_ADDRESSED
 }
 
 function openExpectedKey2(hello: Hello2, secretKey: usize, expected: usize, scratch: usize): i32 {
   if (!agree(scratch, secretKey, hello.sessionKey, true)) return STATUS_WEAK_KEY
   const boxKey = changetype<BoxKey>(scratch + BOX_KEY)
   boxKey.deriveHello(scratch, hello)
-  return openBox(hello.expectedKey, expected, boxKey.key) ? 0 : STATUS_NOT_ADDRESSED
+  return openBox(hello.expectedKey, expected, boxKey.key) ? checkName(expected) : STATUS_NOT_ADDRESSED
+}
+
+/** A hello that names what is no key can be routed nowhere. */
+function checkName(expected: usize): i32 {
+  return isCanonical(expected) && !allZero(expected, KEY_BYTES) ? 0 : STATUS_WEAK_KEY
 }

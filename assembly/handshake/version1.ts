@@ -5,9 +5,10 @@ import { CHALLENGE_1_BYTES, HELLO_1_BYTES, KEY_BYTES, RESPONSE_BYTES, VERSION_1 
 import {
   STATUS_KEY_BOX, STATUS_KEY_MISMATCH, STATUS_NO_MEMORY, STATUS_PROOF, STATUS_WEAK_KEY
 } from "../../src/wire/status"
+import { agreeOnBoxKey, isCanonical } from "../agreement"
 import { Channel } from "../channel"
 import { equalKeys } from "../memory"
-import { crypto_box_beforenm, crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
+import { crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
 import { Box, openBox, sealBox } from "../wire/box"
 import { Challenge1 } from "../wire/challenge"
 import { Hello1 } from "../wire/hello"
@@ -28,7 +29,7 @@ export function writeHello1(channel: Channel, step: Step): i32 {
   hello.version = VERSION_1
   memory.copy(hello.sessionKey, handshake.sessionPublic, KEY_BYTES)
   const shared = handshake.addressedShared
-  if (crypto_box_beforenm(shared, handshake.addressed, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  if (!agreeOnBoxKey(shared, handshake.addressed, handshake.sessionSecret)) return STATUS_WEAK_KEY
   sealBox(hello.expectedKey, handshake.expected, shared)
   commitMessage(channel.writer, HELLO_1_BYTES)
   channel.phase = PHASE_HELLO_SENT
@@ -38,7 +39,7 @@ export function writeHello1(channel: Channel, step: Step): i32 {
 /** Server: proves its long-term key by sealing the client's session key with it. */
 export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   const handshake = channel.handshake
-  if (crypto_box_beforenm(step.longTermShared, hello.sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
+  if (!agreeOnBoxKey(step.longTermShared, hello.sessionKey, handshake.secretKey)) return STATUS_WEAK_KEY
   const opened = openBox(hello.expectedKey, step.key, step.longTermShared)
   const status = checkExpectedKey(channel, opened, step.key)
   if (status < 0) return status
@@ -48,7 +49,7 @@ export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   drawSession(channel)
   memory.copy(handshake.peerSession, hello.sessionKey, KEY_BYTES)
   memory.copy(challenge.sessionKey, handshake.sessionPublic, KEY_BYTES)
-  if (crypto_box_beforenm(step.shared, hello.sessionKey, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  if (!agreeOnBoxKey(step.shared, hello.sessionKey, handshake.sessionSecret)) return STATUS_WEAK_KEY
   sealBox(challenge.serverKey, handshake.publicKey, step.shared)
   sealBox(challenge.proof, hello.sessionKey, step.longTermShared)
   commitMessage(channel.writer, CHALLENGE_1_BYTES)
@@ -65,7 +66,7 @@ export function answerChallenge1(channel: Channel, challenge: Challenge1, step: 
   if (!message) return STATUS_NO_MEMORY
   const response = changetype<Response>(message)
   sealBox(response.clientKey, handshake.publicKey, step.shared)
-  if (crypto_box_beforenm(step.longTermShared, challenge.sessionKey, handshake.secretKey) != 0) return STATUS_WEAK_KEY
+  if (!agreeOnBoxKey(step.longTermShared, challenge.sessionKey, handshake.secretKey)) return STATUS_WEAK_KEY
   sealBox(response.answer, challenge.sessionKey, step.longTermShared)
   commitMessage(channel.writer, RESPONSE_BYTES)
   agreeOnKeys(handshake, ROLE_CLIENT, challenge.sessionKey)
@@ -89,8 +90,9 @@ export function checkResponse1(channel: Channel, response: Response, step: Step)
 function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box, step: Step): i32 {
   const handshake = channel.handshake
   const peerKey = channel.peerKey
-  if (crypto_box_beforenm(step.shared, peerSession, handshake.sessionSecret) != 0) return STATUS_WEAK_KEY
+  if (!agreeOnBoxKey(step.shared, peerSession, handshake.sessionSecret)) return STATUS_WEAK_KEY
   if (!openBox(keyBox, peerKey, step.shared)) return STATUS_KEY_BOX
+  if (!isCanonical(peerKey)) return STATUS_WEAK_KEY
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
   if (!shareWithPeer(channel, step)) return STATUS_WEAK_KEY
   if (!openBox(proof, step.key, step.longTermShared)) return STATUS_PROOF
@@ -101,7 +103,7 @@ function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box
 function shareWithPeer(channel: Channel, step: Step): bool {
   const shared = step.longTermShared
   if (recallShared(shared, channel)) return true
-  return crypto_box_beforenm(shared, channel.peerKey, channel.handshake.sessionSecret) == 0
+  return agreeOnBoxKey(shared, channel.peerKey, channel.handshake.sessionSecret)
 }
 
 /** "Session keys": crypto_kx over the two session key pairs. */

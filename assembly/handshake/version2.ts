@@ -10,7 +10,7 @@ import {
   STATUS_REJECT_UNVERIFIED, STATUS_VERSION_REFUSED, STATUS_WEAK_KEY
 } from "../../src/wire/status"
 import { REJECT_NOT_MY_KEY, REJECT_VERSION_NOT_SERVED } from "../../src/wire/stream"
-import { agree } from "../agreement"
+import { agree, isCanonical } from "../agreement"
 import { Channel } from "../channel"
 import { random } from "../host"
 import { equalKeys } from "../memory"
@@ -144,14 +144,15 @@ function checkHello(channel: Channel, hello: Hello2, step: Step): i32 {
 }
 
 /**
- * The same checks on both sides: the long-term key box opens under the box key as it stands; it is the pinned key, if any; the
- * proof opens, and is h as it stood before the proof was mixed in.
+ * The same checks on both sides: the long-term key box opens under the box key as it stands; the key is canonical; it is the pinned
+ * key, if any; the proof opens, and is h as it stood before the proof was mixed in.
  */
 function checkPeer(channel: Channel, keyBox: Box, proof: Box, step: Step): i32 {
   const handshake = channel.handshake
   const transcript = step.transcript
   const peerKey = channel.peerKey
   if (!openBox(keyBox, peerKey, transcript.boxKey)) return STATUS_KEY_BOX
+  if (!isCanonical(peerKey)) return STATUS_WEAK_KEY
   if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
   transcript.mixHash(changetype<usize>(keyBox), BOX_BYTES)
   if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY

@@ -2,7 +2,7 @@ import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { copyOf, given, isBytes, lengthOf } from '../keys/given.js'
 import { checkKeyPair, copyKeyPair, type KeyPair } from '../keys/pair.js'
-import { checkKey } from '../keys/text.js'
+import { checkPublicKey } from '../keys/text.js'
 import {
   OPTION_IGNORE_STRANGERS_1,
   OPTION_IGNORE_STRANGERS_2,
@@ -187,7 +187,7 @@ function badContext(): ChannelError {
 
 const checkServerKey: Check = (value, name) => {
   if (value === null) throw missing(name, SERVER_KEY)
-  return value === 'any' ? value : checkKey(value, name)
+  return value === 'any' ? value : checkPublicKey(value, name)
 }
 
 const SERVER_KEY =
@@ -212,7 +212,7 @@ export const CLIENT_OPTIONS: OptionTable = {
   ...ENGINE_OPTIONS,
   version: checkVersion,
   serverKey: checkServerKey,
-  middleboxKey: (value, name) => checkKey(value, name),
+  middleboxKey: (value, name) => checkPublicKey(value, name),
 }
 
 export const SERVER_OPTIONS: OptionTable = {

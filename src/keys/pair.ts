@@ -2,7 +2,7 @@ import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import { given } from './given.js'
-import { checkKey } from './text.js'
+import { checkKey, checkPublicKey } from './text.js'
 
 /** A long-term X25519 key pair. */
 export interface KeyPair {
@@ -42,7 +42,7 @@ export function copyKeyPair(pair: unknown): KeyPair {
   }
   if (copies.has(pair)) return pair as KeyPair
   const secretKey = checkKey(given(pair, 'secretKey'), 'keyPair.secretKey')
-  const copy = Object.freeze({ publicKey: checkKey(given(pair, 'publicKey'), 'keyPair.publicKey'), secretKey })
+  const copy = Object.freeze({ publicKey: checkPublicKey(given(pair, 'publicKey'), 'keyPair.publicKey'), secretKey })
   copies.set(copy, false)
   return copy
 }

@@ -55,6 +55,7 @@ export function sealTo(
 
 /** The data of a box sealed to a public key, or null where it does not open. */
 export function openFrom(box: Uint8Array, sender: Uint8Array, recipientSecretKey: Uint8Array): Uint8Array | null {
+  checkCanonical(sender)
   const [data, mac, nonce] = cut(box, 32, 16, 24)
   return orNull(() => sodium.crypto_box_open_detached(data!, mac!, nonce!, sender, recipientSecretKey))
 }
@@ -70,8 +71,15 @@ export function openUnder(key: Uint8Array, box: Uint8Array): Uint8Array | null {
   return orNull(() => sodium.crypto_secretbox_open_detached(data!, mac!, nonce!, key))
 }
 
+/** A public key of 2^255 - 19 or more is another spelling of a smaller one. */
+export function checkCanonical(publicKey: Uint8Array): void {
+  const value = BigInt(`0x${Buffer.from(publicKey).reverse().toString('hex')}`)
+  if (value >= 2n ** 255n - 19n) throw new Error('the other end sent a public key that is not canonical')
+}
+
 /** `dh(a, B)`: throws where crypto_scalarmult returns non-zero, which is a public key of small order. */
 export function dh(secretKey: Uint8Array, publicKey: Uint8Array): Uint8Array {
+  checkCanonical(publicKey)
   const shared = orNull(() => sodium.crypto_scalarmult(secretKey, publicKey))
   if (!shared) throw new Error('the other end sent a public key of small order')
   return shared
