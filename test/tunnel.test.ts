@@ -169,18 +169,45 @@ check('a service that is down: the client is told, not where it is; and up again
   const place = `unix:${path('service.sock')}`
   const { expose, address } = await startExpose(keys, place, ['--retry', '0', '--metrics', '0'])
   const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
+  const health = () => fetch(`http://127.0.0.1:${status}/health`)
+  assert.is((await health()).status, 503, 'before anybody has come')
   const client = await nopki(['connect', address, '-k', keys.alice.file])
   assert.is(client.code, 1)
   assert.match(client.err, /PEER_ALERT: .* alert 1: the service behind this channel cannot be reached/)
   assert.not.match(client.err, /service\.sock/)
   await expose.shows(/service\.sock cannot be reached: .*ENOENT/)
-  const failing = await fetch(`http://127.0.0.1:${status}/health`)
+  const failing = await health()
   assert.is(failing.status, 503)
   assert.match(((await failing.json()) as { troubles: string[] }).troubles[0] ?? '', /cannot be reached/)
-  const service = track(net.createServer(socket => socket.end('up')))
+  const service = track(net.createServer(socket => socket.on('error', () => {}).end('up')))
   await new Promise<void>(resolve => service.listen(path('service.sock'), resolve))
+  // Nobody has come since.
+  while ((await health()).status !== 200) await delay(100)
   assert.is(String((await nopki(['connect', address, '-k', keys.alice.file])).out), 'up')
-  assert.is((await fetch(`http://127.0.0.1:${status}/health`)).status, 200)
+})
+
+check('a server that is away, that refuses this key, or whose service is away: forward is not healthy', async () => {
+  const service = await plainServer(socket => socket.on('end', () => socket.end()))
+  const { expose, address } = await startExpose(keys, service)
+  const { forward } = await startForward(keys, address, ['--metrics', '0', '--retry', '0'])
+  const [, status] = await forward.shows(/metrics and health on \S+:(\d+)/)
+  const troubles = async () => {
+    const page = await fetch(`http://127.0.0.1:${status}/health`)
+    const { troubles } = (await page.json()) as { troubles: string[] }
+    assert.is(page.status, troubles.length > 0 ? 503 : 200)
+    return String(troubles)
+  }
+  assert.is(await troubles(), '')
+  const stranger = await makeKey(folder, 'stranger')
+  const refused = await startForward({ ...keys, alice: stranger }, address, ['--metrics', '0'])
+  const [, other] = await refused.forward.shows(/metrics and health on \S+:(\d+)/)
+  assert.match(await (await fetch(`http://127.0.0.1:${other}/health`)).text(), /"failing".*PEER_NOT_AUTHORIZED/)
+  await expose.stop()
+  const place = /127\S+$/.exec(address)?.[0] ?? ''
+  while (!/ECONNREFUSED/.test(await troubles())) await delay(100)
+  const all = ['expose', place, `unix:${path('away')}`, '-k', keys.server.file, '-a', keys.authorized, '--retry', '0']
+  await startNopki(all).shows(/exposing/)
+  while (!/cannot be reached/.test(await troubles())) await delay(100)
 })
 
 check('a service that is being restarted is waited for', async () => {

@@ -10,6 +10,7 @@ import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/doo
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
 import { proxyHeader } from './tunnel/proxy.js'
+import { PROBE_MS, Reachability } from './tunnel/reachability.js'
 import { type Live, Service } from './tunnel/service.js'
 import { Splice, tell } from './tunnel/splice.js'
 import { Throttle } from './tunnel/throttle.js'
@@ -60,6 +61,11 @@ export const expose = defineCommand({
         On SIGTERM no new connection is taken, and those that are open have --drain-timeout to end by themselves; then, or on a second
         signal, their clients are told, and the exit code is 0. SIGHUP reads --authorized anew, and opens --access-log anew.`,
     },
+    {
+      heading: 'Health',
+      text: `/health is 503 while TARGET cannot be reached. If no client has been there for 10 s, or the last one did not get there, it is
+        tried when the page is asked for, by a connection that is closed at once.`,
+    },
   ],
   async run(values, [listen = '', to = '']) {
     const place = parseListen(listen, 'LISTEN')
@@ -102,14 +108,15 @@ class Backend {
   #service: Service
   #target: Place
   #values: BackendValues
-  #trouble = ''
+  #reachability = new Reachability(() => this.#probe())
   #throttle = new Throttle()
 
   constructor(service: Service, target: Place, values: BackendValues) {
     this.#service = service
     this.#target = target
     this.#values = values
-    service.onHealth(() => this.#trouble, true)
+    service.onHealth(() => this.#reachability.trouble, true)
+    service.onCheck(() => this.#reachability.check())
   }
 
   serve({ key, name, address, socket }: Visit): Live {
@@ -129,17 +136,26 @@ class Backend {
     const { 'connect-timeout': timeout, retry, 'tcp-keep-alive': keepAlive } = this.#values
     try {
       const plain = await connectPlain(this.#target, { timeout, retry, signal })
-      this.#trouble = ''
+      this.#reachability.reached()
       if (keepAlive > 0) plain.setKeepAlive(true, keepAlive)
       if (this.#values['proxy-protocol']) plain.write(proxyHeader(socket))
       return plain
     } catch (error) {
       if (!signal.aborted) {
-        this.#trouble = (error as Error).message
-        this.#throttle.say(this.#trouble)
+        const { message } = error as Error
+        this.#reachability.failed(message)
+        this.#throttle.say(message)
       }
       throw error
     }
+  }
+
+  /** A connection that is closed at once. */
+  async #probe(): Promise<void> {
+    const { 'connect-timeout': most } = this.#values
+    const timeout = most > 0 ? Math.min(most, PROBE_MS) : PROBE_MS
+    const plain = await connectPlain(this.#target, { timeout, retry: 0, signal: new AbortController().signal })
+    plain.on('error', () => {}).destroy()
   }
 }
 

@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { encodePublicKey, type SecureSocket } from '../node/index.js'
+import { ChannelError, encodePublicKey, type SecureSocket } from '../node/index.js'
 import { defineCommand } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { log } from './frame/output.js'
@@ -10,6 +10,7 @@ import { guarded, guardListeners } from './tunnel/guard.js'
 import { Counter, remoteText } from './tunnel/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
 import { acceptsPipes, reset } from './tunnel/plain.js'
+import { PROBE_MS, Reachability } from './tunnel/reachability.js'
 import { Service } from './tunnel/service.js'
 import { Splice } from './tunnel/splice.js'
 import { Throttle } from './tunnel/throttle.js'
@@ -49,6 +50,11 @@ export const forward = defineCommand({
         On SIGTERM no new connection is taken, and those that are open have --drain-timeout to end by themselves; then, or on a second
         signal, the servers are told, and the exit code is 0. SIGHUP opens --access-log anew.`,
     },
+    {
+      heading: 'Health',
+      text: `/health is 503 while the server cannot be reached, or refuses this key. If no client has been there for 10 s, or the last one
+        did not get there, it is tried when the page is asked for, by a channel that is ended at once.`,
+    },
   ],
   async run(values, [listen = '', address = '']) {
     const place = parsePlainListen(listen, 'LISTEN')
@@ -79,7 +85,7 @@ class Front {
   #dial: Dial
   #values: FrontValues
   #counter: Counter
-  #trouble = ''
+  #reachability = new Reachability(() => this.#probe())
   #throttle = new Throttle()
 
   constructor(service: Service, dial: Dial, values: FrontValues) {
@@ -87,7 +93,8 @@ class Front {
     this.#dial = dial
     this.#values = values
     this.#counter = new Counter(limitsOf(values))
-    service.onHealth(() => this.#trouble, true)
+    service.onHealth(() => this.#reachability.trouble, true)
+    service.onCheck(() => this.#reachability.check())
     service.onHealth(() => this.#counter.trouble, true)
   }
 
@@ -148,19 +155,38 @@ class Front {
     try {
       // The signal is the attempt's alone: an established channel ends by the splice.
       const channel = await retrying({ timeout, retry, signal }, () => this.#dial({ timeout }))
-      this.#trouble = ''
+      this.#reachability.reached()
       if (keepAlive > 0) channel.setKeepAlive(true, keepAlive)
       return channel
     } catch (error) {
       if (!signal.aborted) {
         const { message, hint } = Failure.of(error)
-        this.#trouble = message
+        this.#reachability.failed(message)
         this.#throttle.say(hint ? `${message}\nhint: ${hint}` : message)
       }
       throw error
     }
   }
+
+  /** A channel that is ended at once: a server that refuses this key, or what it serves is away, says so. */
+  async #probe(): Promise<void> {
+    const { 'connect-timeout': most } = this.#values
+    const channel = await this.#dial({ timeout: most > 0 ? Math.min(most, PROBE_MS) : PROBE_MS })
+    const answer = new Promise<void>((resolve, reject) => {
+      channel.once('end', resolve)
+      channel.once('error', error => (isRefusal(error) ? reject(error) : resolve()))
+      setTimeout(resolve, ANSWER_MS).unref()
+    })
+    channel.resume().end()
+    await answer.finally(() => channel.on('error', () => {}).destroy())
+  }
 }
+
+function isRefusal(error: Error): boolean {
+  return error instanceof ChannelError && ['PEER_NOT_AUTHORIZED', 'PEER_ALERT'].includes(error.code)
+}
+
+const ANSWER_MS = 1000
 
 function checkLocal(place: ListenPlace, anywhere: boolean): void {
   if (anywhere || isLocal(place)) return

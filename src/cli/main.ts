@@ -7,6 +7,9 @@ import type { Command } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { commandHelp, overview } from './frame/help.js'
 import { print } from './frame/output.js'
+import { disarmSignals } from './frame/signals.js'
+
+disarmSignals()
 
 try {
   await main(process.argv.slice(2))

@@ -27,8 +27,8 @@ export const ABOUT: readonly Note[] = [
   },
   {
     heading: 'Signals',
-    text: `Commands that serve end on SIGTERM or SIGINT when what is open has ended, or its time is over; a second signal ends it at once.
-      SIGHUP reads files anew.`,
+    text: `Commands that serve end on SIGTERM, SIGINT or SIGQUIT when what is open has ended, or its time is over; a second signal ends it at once.
+      SIGHUP reads files anew, and so do SIGUSR1 and SIGUSR2.`,
   },
 ]
 

@@ -1,4 +1,5 @@
 import { ChannelError } from '../../errors.js'
+import { exhaustion } from './descriptors.js'
 
 /** What a command fails with: an error line, a hint line, an exit code. */
 export class Failure extends Error {
@@ -29,6 +30,9 @@ export class Failure extends Error {
       // Node's own advice, in further sentences, is for those who call parseArgs.
       return Failure.usage(message.replace(/\.\s.*$/s, ''), 'add --help to see what the command takes')
     }
+    const exhausted = exhaustion(code)
+    // Addresses that it does not have yet say nothing.
+    if (exhausted) return new Failure(`${message.replace(/ - Local .*$/, '')}: ${exhausted.reason}`, exhausted.hint)
     // Some of the system’s errors, such as an AggregateError, have no text of their own.
     return new Failure(message || code || String(error))
   }

@@ -4,7 +4,7 @@ export interface SignalHandlers {
   drain(): void
   /** The same once more: ends what runs, telling it so. */
   stop(): void
-  /** SIGHUP: reads files anew. Without it, SIGHUP drains. */
+  /** SIGHUP, and what other programs take for it, SIGUSR1 and SIGUSR2: reads files anew. Without it, SIGHUP drains. */
   reload?(): void
 }
 
@@ -17,12 +17,22 @@ export function heedSignals({ drain, stop, reload }: SignalHandlers): () => void
     drain()
   }
   const hangUp = () => (reload ? reload() : end())
-  process.on('SIGTERM', end)
-  process.on('SIGINT', end)
-  process.on('SIGHUP', hangUp)
+  const handlers: [NodeJS.Signals, () => void][] = [
+    ['SIGTERM', end],
+    ['SIGINT', end],
+    // Its default would leave a core file behind, with the secret key in it.
+    ['SIGQUIT', end],
+    ['SIGHUP', hangUp],
+  ]
+  if (reload) handlers.push(['SIGUSR1', reload], ['SIGUSR2', reload])
+  for (const [signal, handler] of handlers) process.on(signal, handler)
   return () => {
-    process.off('SIGTERM', end)
-    process.off('SIGINT', end)
-    process.off('SIGHUP', hangUp)
+    for (const [signal, handler] of handlers) process.off(signal, handler)
   }
+}
+
+/** Without a listener, Node opens its debugger at SIGUSR1, to all of this machine, and dies of SIGUSR2. */
+export function disarmSignals(): void {
+  process.on('SIGUSR1', () => {})
+  process.on('SIGUSR2', () => {})
 }

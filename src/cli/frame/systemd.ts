@@ -42,4 +42,10 @@ export function socketFromSystemd(name: string): number {
   return FIRST + index
 }
 
+/** An environment for programs, without what systemd has said to this process alone. */
+export function withoutSystemd(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const ours = /^(?:NOTIFY_SOCKET|LISTEN_(?:PID|FDS|FDNAMES|PIDFDID)|WATCHDOG_(?:PID|USEC)|FDSTORE)$/
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name)))
+}
+
 const FIRST = 3

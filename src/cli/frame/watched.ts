@@ -41,7 +41,7 @@ export class WatchedFile<T> {
   /** Reads the file now. What is wrong with it is logged, once for each text. */
   reload(): void {
     try {
-      const text = readAgain(this.path)
+      const text = readAgain(this.path, this.#text)
       if (text === this.#text && this.#trouble === '') return
       this.#value = this.#parse(text, this.path)
       this.#text = text
@@ -73,12 +73,13 @@ export class WatchedFile<T> {
 }
 
 /** A shell’s > empties a file before its command has anything to write; a pipe has nothing more in it, or nobody to write it. */
-function readAgain(path: string): string {
+function readAgain(path: string, before: string): string {
   if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
     throw new Failure(`${path} is no regular file, and cannot be read again`, 'give the path of a file')
   }
   const text = readText(path)
-  if (text === '') throw new Failure(`${path} is empty`, 'if nothing is to be in it, write a comment, such as # nobody')
+  if (text === '' && before !== '')
+    throw new Failure(`${path} is empty`, 'if nothing is to be in it, write a comment, such as # nobody')
   return text
 }
 

@@ -83,6 +83,11 @@ export async function listenAt(server: net.Server, place: ListenPlace): Promise<
   }
 }
 
+/** Whether somebody else listens there. */
+export function isInUse(error: unknown): error is Failure {
+  return error instanceof Failure && error.message.endsWith(IN_USE)
+}
+
 function listeningText(server: net.Server): string {
   const address = server.address()
   if (typeof address === 'string' || address === null) return `unix:${address ?? ''}`
@@ -108,7 +113,7 @@ function listenOnce(server: net.Server, options: net.ListenOptions | { fd: numbe
 function refusal(error: unknown, place: ListenPlace): Failure {
   const text = placeText(place)
   const { code = '', message } = error as NodeJS.ErrnoException
-  if (code === 'EADDRINUSE') return new Failure(`${text} is in use`, HINTS.EADDRINUSE)
+  if (code === 'EADDRINUSE') return new Failure(text + IN_USE, HINTS.EADDRINUSE)
   if (!('path' in place)) return new Failure(`cannot listen on ${text}: ${message}`, HINTS[code])
   const folder = dirname(place.path)
   // For a folder that does not exist Node says that it is a permission which is missing.
@@ -121,6 +126,7 @@ function refusal(error: unknown, place: ListenPlace): Failure {
 }
 
 const BACKLOG = 1024
+const IN_USE = ' is in use'
 const HINTS: Record<string, string> = {
   EADDRINUSE: 'another program listens there; stop it, or take another address',
   EACCES: 'ports below 1024 need more rights; take another port',

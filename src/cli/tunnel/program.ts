@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { SecureSocket } from '../../node/index.js'
 import { log } from '../frame/output.js'
+import { withoutSystemd } from '../frame/systemd.js'
 import { FAILED, guardListeners } from './guard.js'
 import type { Live } from './service.js'
 import { type Ending, tell } from './splice.js'
@@ -25,7 +26,7 @@ export class Program implements Live {
     this.#child = spawn('/bin/sh', ['-c', command], {
       stdio: ['pipe', 'pipe', 'inherit'],
       detached: true,
-      env: { ...process.env, ...facts },
+      env: { ...withoutSystemd(process.env), ...facts },
     })
     this.#child.on('error', error => this.#exited(error.message))
     const closed = new Promise<void>(resolve => channel.once('close', resolve))

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import type net from 'node:net'
 import { ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
+import { shortage, shortageNow } from '../frame/descriptors.js'
 import { Failure } from '../frame/failure.js'
 import { leaveUnread, log } from '../frame/output.js'
 import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
@@ -8,7 +9,7 @@ import { heedSignals } from '../frame/signals.js'
 import { notifySystemd, reloadingState } from '../frame/systemd.js'
 import { type AccessEntry, AccessLog } from './access-log.js'
 import { guarded } from './guard.js'
-import { type Listening, listenAt } from './listener.js'
+import { isInUse, type Listening, listenAt } from './listener.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import type { Ending } from './splice.js'
 import { Throttle } from './throttle.js'
@@ -34,6 +35,7 @@ export class Service {
   #reloads: (() => void)[] = []
   #closings: (() => void)[] = []
   #troubles: { trouble: () => string; fails: boolean }[] = []
+  #checks: (() => Promise<void>)[] = []
   #endings: (() => void)[] = []
   #accessLog: AccessLog | undefined
   #metrics: Metrics | undefined
@@ -48,6 +50,7 @@ export class Service {
 
   static async start({ accessLog, metrics, drainTimeout }: ServiceOptions): Promise<Service> {
     const service = new Service(drainTimeout)
+    service.onHealth(shortageNow, true)
     if (accessLog !== undefined) service.#openLog(accessLog)
     if (metrics !== undefined) await service.#openStatus(metrics)
     return service
@@ -78,6 +81,11 @@ export class Service {
   /** A number that Prometheus is told. */
   gauge(name: string, help: string, value: () => number): void {
     this.#metrics?.gauge(name, help, value)
+  }
+
+  /** Called, and waited for, before the health page tells anything. */
+  onCheck(check: () => Promise<void>): void {
+    this.#checks.push(check)
   }
 
   /** Called when nothing new is taken any more; what is held then is waited for. */
@@ -213,6 +221,10 @@ export class Service {
         response.destroy()
       })
     })
+    await this.#serveStatus(server, place).catch(error => this.#serveLater(error, server, place))
+  }
+
+  async #serveStatus(server: http.Server, place: ListenPlace): Promise<void> {
     const { where, close } = await listenAt(server, place)
     this.#outlive(server)
     this.onEnd(() => {
@@ -222,13 +234,30 @@ export class Service {
     log.info(`metrics and health on ${where}`)
   }
 
-  /** Too many open files, and the like: connections that are open go on. */
+  /** A process that drains, and from which this one takes over, has the port until it is over. */
+  #serveLater(error: unknown, server: http.Server, place: ListenPlace): void {
+    if (!isInUse(error)) throw error
+    log.warn(`${error.message}: metrics and health are served when it is free`)
+    let timer: NodeJS.Timeout
+    const later = () => {
+      timer = setTimeout(() => this.#serveStatus(server, place).catch(later), AGAIN_MS).unref()
+    }
+    later()
+    this.onEnd(() => clearTimeout(timer))
+  }
+
+  /** Too many open files, and the like: connections that are open go on. libuv drops those that come then, and says nothing. */
   #outlive(server: net.Server): void {
-    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${error.message}`))
+    server.on('connection', socket => {
+      const few = shortage(socket)
+      if (few) this.#throttle.say(few)
+    })
+    server.on('error', error => this.#throttle.say(`a connection could not be taken: ${Failure.of(error).message}`))
   }
 
   /** 503 where a client had better go elsewhere. */
-  #sayHealth(response: http.ServerResponse): void {
+  async #sayHealth(response: http.ServerResponse): Promise<void> {
+    if (!this.#closed) await Promise.all(this.#checks.map(check => check()))
     const present = this.#troubles.filter(({ trouble }) => trouble() !== '')
     const fails = this.#closed || present.some(it => it.fails)
     const status = this.#closed ? 'draining' : fails ? 'failing' : present.length > 0 ? 'trouble' : 'ok'
@@ -249,3 +278,5 @@ function withResolver(): { promise: Promise<void>; resolve: () => void } {
   })
   return { promise, resolve }
 }
+
+const AGAIN_MS = 1000
