@@ -84,7 +84,7 @@ export const ERRORS = {
     next: 'check the network and the peer, or raise the timeout',
   },
   LINK_LIMIT: {
-    means: 'too many handshakes are pending at this server',
+    means: 'too many handshakes are pending at this server: this one was the oldest, and gave way to another',
     next: 'raise `maxPendingHandshakes`, or look for who opens connections and does not finish them',
   },
   USE_CLOSED: {

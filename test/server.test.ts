@@ -6,6 +6,7 @@ import net from 'node:net'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Engine } from '../src/engine/index.js'
 import { nodeCore } from '../src/node/core.js'
 import {
   ChannelError,
@@ -476,26 +477,74 @@ check('a reject reaches a client that has said more than its hello', async () =>
   assert.is(await source.chunk(), null)
 })
 
-check('more handshakes than may be pending are dropped, and no one else is disturbed', async () => {
-  const { server, port } = await serve({ maxPendingHandshakes: 3, handshakeTimeout: 0 })
-  const errors: ChannelError[] = []
-  server.on('handshakeError', error => errors.push(error as ChannelError))
-  const accepted = next(server, 'secureConnection')
-  const early = await dial(port)
-  const [socket] = await accepted
-  const silent = [1, 2, 3].map(() => track(net.connect(port, '127.0.0.1')))
-  await until(() => server.pendingHandshakes === 3)
-  await rejects(dial(port), 'LINK_CLOSED')
-  await until(() => errors.length === 1)
-  checkError(errors[0], 'LINK_LIMIT')
-  assert.is(server.pendingHandshakes, 3)
-  early.write('still here')
-  assert.is((await next(socket, 'data'))[0].toString(), 'still here')
-  silent[0]?.destroy()
-  await until(() => server.pendingHandshakes === 2)
-  await dial(port)
-  assert.is(server.listenerCount('secureConnection'), 1)
-})
+check(
+  'one handshake more than may be pending has the oldest dropped that has sent no hello, and disturbs no one else',
+  async () => {
+    const { server, port } = await serve({ maxPendingHandshakes: 3, handshakeTimeout: 0 })
+    const errors: ChannelError[] = []
+    server.on('handshakeError', error => errors.push(error as ChannelError))
+    const accepted = next(server, 'secureConnection')
+    const early = await dial(port)
+    const [socket] = await accepted
+    const silent = [1, 2, 3].map(() => track(net.connect(port, '127.0.0.1').on('error', () => {})))
+    await until(() => server.pendingHandshakes === 3)
+    await dial(port)
+    await until(() => errors.length === 1)
+    checkError(errors[0], 'LINK_LIMIT')
+    await until(() => server.pendingHandshakes === 2)
+    await until(() => silent.filter(it => it.destroyed).length === 1)
+    early.write('still here')
+    assert.is((await next(socket, 'data'))[0].toString(), 'still here')
+    assert.is(server.listenerCount('secureConnection'), 1)
+  },
+)
+
+for (const how of ['rejected', 'not authorized'] as const) {
+  check(`those that are ${how} and stay take places of pending handshakes, and give way first`, async () => {
+    const { server, port } = await serve({
+      maxPendingHandshakes: 4,
+      authorize: ({ publicKey }) => Buffer.from(publicKey).equals(clientKeys.publicKey),
+    })
+    const otherKeys = generateKeyPair()
+    const strangers = []
+    for (let at = 0; at < 12; at++) {
+      const refused = next(server, 'handshakeError')
+      strangers.push(stranger(port, how === 'rejected' ? otherKeys.publicKey : serverKeys.publicKey))
+      await refused
+      assert.ok(server.refusedClients <= 4)
+    }
+    assert.is(server.pendingHandshakes, 0)
+    assert.is(server.refusedClients, 4)
+    const silent = track(net.connect(port, '127.0.0.1'))
+    await until(() => server.pendingHandshakes === 1)
+    assert.is(server.refusedClients, 3)
+    await dial(port)
+    silent.destroy()
+    // Nobody of them closes: their time is over.
+    await until(() => server.refusedClients === 0)
+  })
+}
+
+/** A client that stays when it was refused, and has heard so. */
+function stranger(port: number, serverKey: Uint8Array): net.Socket {
+  const socket = track(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }))
+  const keyPair = generateKeyPair()
+  const engine = Engine.client(nodeCore(), { keyPair, serverKey, middleboxKey: serverKeys.publicKey })
+  const flush = () => socket.write(engine.take())
+  socket.on('connect', flush).on('error', () => {})
+  socket.on('data', chunk => {
+    for (let at = 0; !engine.connected && at < chunk.length; ) {
+      try {
+        at += engine.receive(chunk, at)
+        if (engine.advance() === 'connected') flush()
+      } catch {
+        break
+      }
+    }
+  })
+  socket.on('close', () => engine.close())
+  return socket
+}
 
 check('300 connections of garbage do not disturb a good one', async () => {
   const { server, port } = await serve({ maxPendingHandshakes: 1000 })

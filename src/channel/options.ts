@@ -86,6 +86,8 @@ const AUTHORIZE = "a function that decides who is served, or 'anyone' to serve e
 export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** How long a peer has to take the last words and close its end. */
 export const LINGER_MS = 30_000
+/** The same of a stranger: one that was refused, or whose handshake has failed. */
+export const REFUSED_LINGER_MS = 2000
 // What a timer can count: 2^31 - 1 ms.
 export const LONGEST_TIMER = 2_147_483_647
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { abortError, closedInHandshake, handshakeTimedOut, tellsPeer, withCause } from '../channel/failures.js'
-import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { HANDSHAKE_TIMEOUT_MS, REFUSED_LINGER_MS } from '../channel/options.js'
 import type { Engine } from '../engine/engine.js'
 import { Link } from './link.js'
 
@@ -16,14 +16,22 @@ export interface Handshake {
   /** Stops the clock: the link has a new owner, and nothing fails it here any more. */
   finish(): void
   fail(error: Error): void
+  /** Drops the transport at once, also of one that was refused. */
+  drop(): void
+  /** How long one that was refused may stay to hear it, in ms: what is left of its time, and 2 s at most. */
+  readonly lastMoments: number
 }
 
-/** Starts a handshake over a transport. The engine belongs to it from here on, and is closed with it. */
+/**
+ * Starts a handshake over a transport. The engine belongs to it from here on, and is closed with it.
+ * @param onAnswer is called when something was sent: by a server, when the client's hello has come whole
+ */
 export function beginHandshake(
   transport: Duplex,
   engine: Engine,
   timeout = HANDSHAKE_TIMEOUT_MS,
   signal?: AbortSignal,
+  onAnswer?: () => void,
 ): Handshake {
   const { promise, resolve, reject } = withResolvers<Link>()
   const failed = withResolvers<never>()
@@ -42,7 +50,9 @@ export function beginHandshake(
       return 'later'
     },
     onError: (_, error) => fail(error),
+    ...(onAnswer && { onSent: onAnswer }),
   })
+  const started = performance.now()
   const timer = timeout > 0 ? setTimeout(() => fail(handshakeTimedOut(engine, timeout)), timeout) : undefined
   const onAbort = () => fail(abortError(signal))
   const onClose = () => fail(closedInHandshake(link.transportError))
@@ -56,11 +66,16 @@ export function beginHandshake(
     signal?.removeEventListener('abort', onAbort)
     transport.off('close', onClose)
   }
+  const lastMoments = () => {
+    const left = timeout > 0 ? started + timeout - performance.now() : Number.POSITIVE_INFINITY
+    return Math.max(0, Math.min(left, REFUSED_LINGER_MS))
+  }
   const fail = (error: Error) => {
     if (finished) return
     finish()
     // A reject, or version 1’s alert, still tells the peer why.
-    if (tellsPeer(error) && engine.sendWindow().length > 0 && !transport.destroyed) link.farewell()
+    if (tellsPeer(error) && engine.sendWindow().length > 0 && !transport.destroyed)
+      link.farewell(false, undefined, lastMoments())
     else link.destroy()
     reject(withCause(error, link.transportError))
     failed.reject(error)
@@ -87,6 +102,10 @@ export function beginHandshake(
     },
     finish,
     fail,
+    drop: () => void transport.destroy(),
+    get lastMoments() {
+      return lastMoments()
+    },
   }
 }
 

@@ -179,17 +179,17 @@ export class Link {
 
   /**
    * Sends what there is, and ends the transport; then throws away what still comes until the peer is done too. Closing at once would
-   * make the system reset the connection where bytes are unread, and the peer could lose what was sent last. The peer has 30 s; if
-   * `patient`, from when it has taken all that was sent.
+   * make the system reset the connection where bytes are unread, and the peer could lose what was sent last. The peer has
+   * `time` in ms; if `patient`, from when it has taken all that was sent.
    */
-  farewell(patient = false, onClosed?: () => void): void {
+  farewell(patient = false, onClosed?: () => void, time = LINGER_MS): void {
     const { engine, transport } = this
     if (this.#left) return
     this.#left = true
     this.#detach()
     let timer: NodeJS.Timeout | undefined
     const linger = () => {
-      timer = setTimeout(() => transport.destroy(), LINGER_MS).unref()
+      timer = setTimeout(() => transport.destroy(), time).unref()
     }
     const closed = () => {
       clearTimeout(timer)

@@ -22,8 +22,13 @@ export type ConnectOptions = CommonConnectOptions & SocketOptions
 
 export type ServerOptions = CommonServerOptions &
   SocketOptions & {
-    /** How many clients may be between connecting and being let in: default 1,024. More are dropped. */
+    /**
+     * How many clients may be between connecting and being let in: default 1,024. One more has the oldest dropped that has not sent a
+     * whole hello (LINK_LIMIT), and of an address first that holds more than its share.
+     */
     maxPendingHandshakes?: number
+    /** How many of these places are one address' share (of IPv6, one network of 64 bits) when they are short: default a quarter. */
+    maxPendingPerAddress?: number
   }
 
 export interface Carrier {
@@ -43,6 +48,7 @@ export const SERVE: OptionTable = {
   ...SERVER,
   allowHalfOpen: yesOrNo,
   maxPendingHandshakes: integer(1, Number.MAX_SAFE_INTEGER),
+  maxPendingPerAddress: integer(1, Number.MAX_SAFE_INTEGER),
 }
 
 /**

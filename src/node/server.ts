@@ -11,6 +11,7 @@ import { nodeCore } from './core.js'
 import { beginHandshake, type Handshake } from './handshake.js'
 import type { Link } from './link.js'
 import { forNet, SERVE, type ServerOptions, withoutPrototype } from './options.js'
+import { MAX_PENDING, Pending, pendingLimits } from './pending.js'
 import { SecureSocket } from './socket.js'
 
 /** What a server can be told: the channel’s options, and net.createServer’s own. */
@@ -24,7 +25,7 @@ export type ServeOptions = ServerOptions & Omit<net.ServerOpts, keyof ServerOpti
 export class SecureServer extends net.Server {
   #core: Core
   #options: Readonly<ServerOptions>
-  #pending = new Set<Handshake>()
+  #pending: Pending<Handshake>
   #stopped = false
 
   /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
@@ -36,6 +37,8 @@ export class SecureServer extends net.Server {
     super(withoutPrototype<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
     this.#core = core
     this.#options = ours
+    const limits = pendingLimits(ours.maxPendingHandshakes, ours.maxPendingPerAddress)
+    this.#pending = new Pending<Handshake>(limits, it => this.#drop(it))
     this.on('connection', (transport: Duplex) => this.#accept(transport))
     if (onConnection) this.on('secureConnection', onConnection)
     this.#heed(ours.signal)
@@ -43,48 +46,66 @@ export class SecureServer extends net.Server {
 
   /** How many connections are between connecting and being let in. */
   get pendingHandshakes(): number {
-    return this.#pending.size
+    return this.#pending.size - this.#pending.refused
+  }
+
+  /** How many were refused, and are given a moment to hear it. They take places of pending handshakes, and are the first to give way. */
+  get refusedClients(): number {
+    return this.#pending.refused
   }
 
   #accept(transport: Duplex): void {
-    const limit = this.#options.maxPendingHandshakes ?? MAX_PENDING
-    if (this.#stopped || this.#pending.size >= limit) {
-      transport.on('error', () => {})
-      transport.destroy()
-      if (!this.#stopped) this.#report(new ChannelError('LINK_LIMIT', `${limit} handshakes are pending`), transport)
-      return
-    }
     let engine: Engine
     try {
+      if (this.#stopped) return discard(transport)
       engine = Engine.server(this.#core, this.#options)
     } catch (error) {
-      transport.on('error', () => {})
-      transport.destroy()
+      discard(transport)
       this.#report(error as Error, transport)
       return
     }
-    const handshake = beginHandshake(transport, engine, this.#options.handshakeTimeout)
-    this.#pending.add(handshake)
-    this.#serve(handshake)
-      .finally(() => this.#pending.delete(handshake))
-      .then(
+    const onAnswer = () => this.#pending.move(handshake, 'greeted')
+    const handshake: Handshake = beginHandshake(transport, engine, this.#options.handshakeTimeout, undefined, onAnswer)
+    this.#serve(handshake).then(
+      socket => {
+        this.#pending.delete(handshake)
         // Behind the promise: what a listener throws is not the handshake's error, but the process's.
-        socket => queueMicrotask(() => this.emit('secureConnection', socket) || socket.destroy()),
-        error => this.#report(error, transport),
-      )
+        queueMicrotask(() => this.emit('secureConnection', socket) || socket.destroy())
+      },
+      error => {
+        this.#linger(handshake, transport)
+        this.#report(error, transport)
+      },
+    )
+    this.#pending.add(handshake, (transport as net.Socket).remoteAddress)
+  }
+
+  /** One that was refused keeps its place until it has heard so. */
+  #linger(handshake: Handshake, transport: Duplex): void {
+    if (transport.destroyed) return this.#pending.delete(handshake)
+    this.#pending.move(handshake, 'refused')
+    transport.once('close', () => this.#pending.delete(handshake))
+  }
+
+  /** It gives way to another. */
+  #drop(handshake: Handshake): void {
+    const { maxPendingHandshakes: limit = MAX_PENDING } = this.#options
+    handshake.fail(new ChannelError('LINK_LIMIT', `${limit} handshakes were pending, and this one gave way`))
+    handshake.drop()
   }
 
   /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
   async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
     handshake.check()
+    this.#pending.move(handshake, 'proved')
     const ask = () => askAuthorize(this.#options, link.engine, handshake, placeOf(link))
     const answer = this.#options.authorize !== 'anyone' ? await Promise.race([ask(), handshake.failed]) : true
     handshake.check()
     handshake.finish()
     if (answer instanceof ChannelError) {
       link.engine.alert(ALERT_NOT_AUTHORIZED, answer.reason)
-      link.farewell()
+      link.farewell(false, undefined, handshake.lastMoments)
       throw answer
     }
     return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
@@ -107,7 +128,10 @@ export class SecureServer extends net.Server {
   #stop(): void {
     this.#stopped = true
     if (this.listening) this.close()
-    for (const handshake of this.#pending) handshake.fail(new ChannelError('LINK_CLOSED', 'the server was stopped'))
+    for (const handshake of this.#pending.keys()) {
+      handshake.fail(new ChannelError('LINK_CLOSED', 'the server was stopped'))
+      handshake.drop()
+    }
   }
 
   override on(event: 'secureConnection', listener: (socket: SecureSocket) => void): this
@@ -130,6 +154,11 @@ export function createServer(options: ServeOptions, onConnection?: (socket: Secu
   return new SecureServer(options, onConnection)
 }
 
+function discard(transport: Duplex): void {
+  transport.on('error', () => {})
+  transport.destroy()
+}
+
 function placeOf({ transport }: Link): PeerPlace {
   const { remoteAddress, remotePort } = transport as net.Socket
   return { ...(remoteAddress !== undefined && { remoteAddress }), ...(remotePort !== undefined && { remotePort }) }
@@ -138,6 +167,5 @@ function placeOf({ transport }: Link): PeerPlace {
 // biome-ignore lint/suspicious/noExplicitAny: as net.Server declares its listeners
 type Listener = (...args: any[]) => void
 
-const MAX_PENDING = 1024
 // What a class may have of net.createServer’s options.
 const NET_OPTIONS = ['pauseOnConnect', 'noDelay', 'keepAliveInitialDelay', 'highWaterMark']
