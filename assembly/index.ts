@@ -63,7 +63,7 @@ export function createChannel(
   const channel = allocateChannel(changetype<Arena>(arena), role, versions, options, setup, contextLength)
   if (changetype<usize>(channel) == 0) return 0
   if (role == ROLE_CLIENT) beginHandshake(channel)
-  wipeStack()
+  else wipeStack()
   return changetype<usize>(channel)
 }
 

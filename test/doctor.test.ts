@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { parseTable } from '../src/cli/route/table.js'
 import { createServer, encodePublicKey, encodeSecretKey, formatAddress } from '../src/node/index.js'
 import { filesIn, nopki, workFolder } from './support/command.js'
 import { freePort } from './support/ports.js'
@@ -171,6 +172,11 @@ check('through a middlebox', async () => {
   const stranger = await doctor(addressOf(routing.port, { middleboxKey: clientKeys.publicKey }))
   assert.match(failure(stranger), /^challenge: the connection closed /)
   assert.match(stranger.err, /a middlebox gives no answer to a hello that is not for its key/)
+  const deaf = await serve({ versions: [1] })
+  routing.table = parseTable(line(serverKeys.publicKey, deaf.port), 'table')
+  const ignored = await doctor(addressOf(routing.port, { ...through, version: 1 }))
+  assert.match(failure(ignored), /^challenge: the connection closed /)
+  assert.match(ignored.err, /nor does a version 1 server that ignores strangers/)
 })
 
 check('nobody there', async () => {

@@ -24,8 +24,8 @@ export const route = defineCommand({
   description: `Accepts connections at LISTEN, opens the box in each hello with its own key, looks up in the table where the server
     is that the hello names, and joins the two. It learns which server is wanted and nothing else: not who the client is, and
     nothing of what they say. Clients address it by its public key: nopki://pk_SERVER@host:port?middlebox=pk_ROUTER. A client
-    whose server has no route, or cannot be reached, is told so under encryption (in version 1, by closing). A connection whose hello
-    is not for this key, or is none, gets no answer; it is logged and counted, and so is one with a header of the PROXY protocol,
+    whose server has no route, or cannot be reached, is told so under encryption (in version 1, by closing). A server of version 1
+    has to answer strangers: what comes through here is not addressed to it. A connection whose hello is not for this key, or is none, gets no answer; it is logged and counted, and so is one with a header of the PROXY protocol,
     which a router does not take.
 
     The table is read anew when it changes, and on SIGHUP; connections that are there stay. On SIGTERM no new connection is taken;

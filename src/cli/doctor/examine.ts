@@ -113,7 +113,7 @@ function challengeText({ middleboxKey }: Client): string {
 }
 
 /** Which of the steps between hello and response it was that failed, what came, and what that means. */
-function challengeFailed({ middleboxKey, serverKey }: Client, error: Error, heard: Buffer): Step {
+function challengeFailed({ version, middleboxKey, serverKey }: Client, error: Error, heard: Buffer): Step {
   const { message, hint } = Failure.of(error)
   const code = error instanceof ChannelError ? error.code : ''
   const found = error instanceof ChannelError ? error.reason : message
@@ -124,7 +124,7 @@ function challengeFailed({ middleboxKey, serverKey }: Client, error: Error, hear
   }
   if (heard.length > 0 || !['LINK_CLOSED', 'LINK_TIMEOUT'].includes(code)) return failed(hint)
   const by = middleboxKey
-    ? 'a middlebox gives no answer to a hello that is not for its key'
+    ? `a middlebox gives no answer to a hello that is not for its key${version === 1 ? ', nor does a version 1 server that ignores strangers' : ''}`
     : 'a server may refuse without a word'
   const also = serverKey ? ' (is the key the right one?)' : ' (some serve only clients that know their key)'
   return failed(`nothing came back: ${by}${also}, or it is no nopki server`)
