@@ -266,7 +266,7 @@ check('names that are no option of ours pass, as net’s and an agent’s do', a
 })
 
 check('values of other realms, and of packages that bring their own, are taken', async () => {
-  const { port } = await serveAll({ context: new Uint8Array([1, 2]) })
+  const { port } = await serveAll({ versions: [2], context: new Uint8Array([1, 2]) })
   const theirs = vm.runInNewContext('({ Uint8Array, Object })') as typeof globalThis
   const copy = (bytes: Uint8Array) => new theirs.Uint8Array(bytes)
   const options = new theirs.Object() as Record<string, unknown>
