@@ -278,6 +278,25 @@ test('lengths beyond 32 bits are refused', () => {
   assert.throws(() => decrypt(IN, 0, 0, IN, 0, 1, ADDITIONAL, 2, 0, NONCE, KEY), /unreachable/)
 })
 
+test('what would end beyond the last address, or has no place to go, is refused', () => {
+  const last = 2 ** 32 - 100
+  for (const [to, from, length] of [
+    [last, IN, 100],
+    [IN, last, 100],
+    [last, last, 100],
+    [last, last, 90],
+    [0, IN, 100],
+    [IN, IN, -1],
+    [IN, IN, -IN],
+  ] as const) {
+    const before = Buffer.from(bytes)
+    assert.throws(() => encrypt(to, 0, from, length, 0, ADDITIONAL, 2, 0, 0, NONCE, KEY), /unreachable/)
+    assert.throws(() => decrypt(to, 0, 0, from, length, 0, ADDITIONAL, 2, 0, NONCE, KEY), /unreachable/)
+    assert.throws(() => encrypt(IN, 0, IN, 100, 0, last, 100, 0, 0, NONCE, KEY), /unreachable/)
+    assert.ok(bytes.equals(before), `${length} bytes from ${from} to ${to}`)
+  }
+})
+
 test('a length that goes beyond linear memory is a trap', () => {
   assert.throws(() => encrypt(IN, 0, IN, bytes.length - IN - 15, 0, ADDITIONAL, 2, 0, 0, NONCE, KEY), /out of bounds/)
 })

@@ -1,5 +1,6 @@
 // Version 2's record cipher, ChaCha20-Poly1305 (RFC 8439, section 2.8), for vectors of 128 bits. It has libsodium's names and signatures, so
-// that the linker can give the core either (tools/link/main.js). An output may lie where its input is, or below, but not begin inside it.
+// that the linker can give the core either (tools/link/main.js). An output may lie where its input is, or below, but not begin inside it;
+// and there has to be one, while libsodium can check a tag alone. All else is a bug of ours, and a trap before anything is written.
 
 import { MAC_BYTES } from "../../src/wire/layout"
 import { STACK_BASE } from "../sodium"
@@ -24,7 +25,7 @@ export function crypto_aead_chacha20poly1305_ietf_encrypt(
   c: usize, clen_p: usize, m: usize, mlen: i32, mlenHigh: i32, ad: usize, adlen: i32, adlenHigh: i32,
   nsec: usize, npub: usize, k: usize
 ): i32 {
-  if ((mlenHigh | adlenHigh) != 0 || beginsInside(c, m, mlen)) unreachable()
+  if ((mlenHigh | adlenHigh) != 0 || !possible(c, m, mlen) || !inMemory(ad, adlen)) unreachable()
   const cipher = changetype<ChaCha20>(STACK_BASE)
   const poly = changetype<Poly1305>(STACK_BASE + POLY1305)
   const length = <u32>mlen
@@ -56,10 +57,10 @@ export function crypto_aead_chacha20poly1305_ietf_decrypt(
   m: usize, mlen_p: usize, nsec: usize, c: usize, clen: i32, clenHigh: i32, ad: usize, adlen: i32, adlenHigh: i32,
   npub: usize, k: usize
 ): i32 {
+  if ((clenHigh | adlenHigh) != 0 || !possible(m, c, clen) || !inMemory(ad, adlen)) unreachable()
   if (mlen_p) store<u64>(mlen_p, 0)
-  if (<u32>clen < TAG_BYTES && clenHigh == 0) return -1
+  if (<u32>clen < TAG_BYTES) return -1
   const length = <u32>clen - TAG_BYTES
-  if ((clenHigh | adlenHigh) != 0 || beginsInside(m, c, clen)) unreachable()
   const cipher = changetype<ChaCha20>(STACK_BASE)
   const poly = changetype<Poly1305>(STACK_BASE + POLY1305)
   start(cipher, poly, npub, k, length)
@@ -98,9 +99,14 @@ function start(cipher: ChaCha20, poly: Poly1305, nonce: usize, key: usize, lengt
   startPoly1305(poly, cipher.stream)
 }
 
-/** Whether writing to `to` would change what is yet to be read of `length` bytes at `from`. */
-function beginsInside(to: usize, from: usize, length: u32): bool {
-  return to > from && to - from < length
+/** Whether `length` bytes at `from` can be replaced at `to`, without changing what is yet to be read of them. */
+function possible(to: usize, from: usize, length: u32): bool {
+  return to != 0 && inMemory(from, length) && inMemory(to, length + TAG_BYTES) && (to <= from || to - from >= length)
+}
+
+/** Whether the end of `length` bytes has an address at all: whether there is memory is seen when they are read. */
+function inMemory(at: usize, length: u32): bool {
+  return at + length >= at
 }
 
 /** In constant time. */

@@ -138,7 +138,7 @@ export class Engine {
     return this.#core.exports.writeEnded(this.#open()) !== 0
   }
 
-  /** Whose primitives are used beside libsodium's wasm, such as `node:crypto`; undefined where nobody's are. */
+  /** Whose primitives are used beside channel.wasm's, such as `node:crypto`; undefined where nobody's are. */
   get accelerated(): string | undefined {
     return this.#accelerated
   }
