@@ -143,6 +143,8 @@ export interface ErrorDetails {
   alert?: Alert
   /** The code of a reject: 1 not my key, 2 no route to that key, 3 backend unreachable, 4 version not served. */
   reject?: number
+  /** The peer’s long-term public key, proved, where a server says whom it has refused. */
+  remotePublicKey?: Uint8Array
   cause?: unknown
 }
 
@@ -154,6 +156,7 @@ export class ChannelError extends Error {
   readonly reason: string
   declare readonly alert?: Alert
   declare readonly reject?: number
+  declare readonly remotePublicKey?: Uint8Array
 
   constructor(code: ChannelErrorCode, reason: string = ERRORS[code].means, details: ErrorDetails = {}) {
     const options = details.cause === undefined ? undefined : { cause: details.cause }
@@ -162,6 +165,7 @@ export class ChannelError extends Error {
     this.reason = reason
     if (details.alert) this.alert = details.alert
     if (details.reject !== undefined) this.reject = details.reject
+    if (details.remotePublicKey) this.remotePublicKey = details.remotePublicKey
   }
 }
 

@@ -119,7 +119,7 @@ check('where the carrier pushes back, an end answers, and does not begin', async
   await peer.until(() => peer.engine.connected)
   await server.send(Buffer.from('.'))
   await peer.until(() => peer.received === 1)
-  assert.equal(peer.controls, [])
+  assert.equal(peer.credits, [])
   peer.grant(1000)
   await peer.until(() => peer.credits.length > 0)
   assert.is(peer.credits[0]?.heeds, 1000)

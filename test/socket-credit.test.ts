@@ -72,7 +72,7 @@ check('a socket does not begin, and answers who does', async () => {
   const { socket, peer } = await withPeer()
   socket.write('.')
   await peer.until(() => peer.received === 1)
-  assert.equal(peer.controls, [])
+  assert.equal(peer.credits, [])
   peer.pour(10)
   assert.is((await next(socket, 'data'))[0].length, 10)
   peer.grant(1000)

@@ -6,23 +6,40 @@ import type { Peer, ServerOptions } from './options.js'
 /** Where a client connects from, as far as its transport knows. */
 export type PeerPlace = Pick<Peer, 'remoteAddress' | 'remotePort'>
 
-/** What `authorize` says of a client that has proved its key: true, what it attached, or the error that refuses the client. */
+/** A no: what the client is told, and the operator. */
+export class Refusal {
+  readonly told: string
+  readonly error: ChannelError
+
+  constructor(publicKey: Uint8Array, cause?: unknown) {
+    const key = encodePublicKey(publicKey)
+    // Not `instanceof`: it may come from another copy of this package.
+    const { name, code, reason } = Object(cause) as Partial<ChannelError>
+    const said = name === 'ChannelError' && code === 'PEER_NOT_AUTHORIZED' ? String(reason) : undefined
+    this.told = said ?? `${key} is not authorized`
+    const why = said ? `: ${said}` : cause === undefined ? '' : ', for authorize failed'
+    this.error = new ChannelError('PEER_NOT_AUTHORIZED', `the client ${key} was refused${why}`, {
+      next: cause === undefined || said ? 'if it is to be served, have `authorize` say so' : 'see `error.cause`',
+      remotePublicKey: publicKey,
+      cause,
+    })
+  }
+}
+
+/** What `authorize` says of a client that has proved its key: true, what it attached, or a refusal. */
 export async function askAuthorize(
-  options: ServerOptions,
+  { authorize }: Pick<ServerOptions, 'authorize'>,
   engine: Engine,
   asked: Pick<Peer, 'signal'>,
   place: PeerPlace = {},
-): Promise<true | object | ChannelError> {
-  const { authorize } = options
+): Promise<true | object | Refusal> {
   if (authorize === 'anyone') return true
-  const peer = peerOf(engine, asked, place)
-  const refused = (cause?: unknown) =>
-    new ChannelError('PEER_NOT_AUTHORIZED', `${peer.publicKeyText} is not authorized`, { cause })
+  const { remotePublicKey } = engine
   try {
-    const answer = await authorize(peer)
-    return answer === true || (typeof answer === 'object' && answer !== null) ? answer : refused()
+    const answer = await authorize(peerOf(engine, asked, place))
+    return answer === true || (typeof answer === 'object' && answer !== null) ? answer : new Refusal(remotePublicKey)
   } catch (cause) {
-    return cause instanceof ChannelError && cause.code === 'PEER_NOT_AUTHORIZED' ? cause : refused(cause)
+    return new Refusal(remotePublicKey, cause ?? 'nothing')
   }
 }
 

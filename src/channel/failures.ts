@@ -28,7 +28,9 @@ export function connectTimedOut(timeout: number): ChannelError {
 
 export function handshakeTimedOut(engine: Engine, timeout: number): ChannelError {
   const waitingFor = engine.connected
-    ? 'authorize'
+    ? engine.role === 'client'
+      ? 'the server’s word that it serves this client'
+      : 'authorize'
     : engine.role === 'client'
       ? 'the server’s challenge'
       : 'the client’s handshake'

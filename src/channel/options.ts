@@ -5,7 +5,17 @@ import {
   SERVER_OPTIONS,
   type ServerEngineOptions,
 } from '../engine/options.js'
-import { badOption, type Check, integer, method, missing, type OptionTable, snapshot } from '../engine/snapshot.js'
+import {
+  badOption,
+  type Check,
+  integer,
+  method,
+  missing,
+  type OptionTable,
+  snapshot,
+  yesOrNo,
+} from '../engine/snapshot.js'
+import { ChannelError } from '../errors.js'
 import type { KeyPair } from '../keys/pair.js'
 
 /** What every channel can be told, besides what its engine takes. Times are in milliseconds; 0 turns one off. */
@@ -20,7 +30,14 @@ export interface ChannelOptions {
   signal?: AbortSignal
 }
 
-export type ClientOptions = ClientEngineOptions & ChannelOptions
+export type ClientOptions = ClientEngineOptions &
+  ChannelOptions & {
+    /**
+     * Whether to wait, within `handshakeTimeout`, until the server has shown that it serves this client: then connecting fails with
+     * PEER_NOT_AUTHORIZED where it does not. Default false. Not in version 1, whose servers say nothing of it.
+     */
+    waitForAccept?: boolean
+  }
 
 /** A client may have no long-term key: then it gets a fresh one, and servers see a stranger. */
 export type ConnectOptions = Omit<ClientOptions, 'keyPair'> & { keyPair?: KeyPair }
@@ -57,7 +74,15 @@ export type ServerOptions = ServerEngineOptions &
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION, for an absent `serverKey` too */
 export function clientOptions(options: unknown): Readonly<ConnectOptions> {
-  return checkPinned(snapshot<ConnectOptions>(CLIENT, options))
+  return checkClient(snapshot<ConnectOptions>(CLIENT, options))
+}
+
+/** @throws ChannelError USE_BAD_OPTION unless it is said whom to talk to; USE_VERSION */
+export function checkClient<T extends Partial<ConnectOptions>>(options: T): T {
+  if (options.waitForAccept && options.version === 1) {
+    throw new ChannelError('USE_VERSION', 'a server of version 1 does not say that it serves a client')
+  }
+  return checkPinned(options)
 }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION, for an absent `authorize` too */
@@ -94,5 +119,5 @@ export const LONGEST_TIMER = 2_147_483_647
 const time = integer(0, LONGEST_TIMER)
 const CHANNEL: OptionTable = { handshakeTimeout: time, idleTimeout: time, keepAlive: time, signal: checkSignal }
 
-export const CLIENT: OptionTable = { ...CLIENT_OPTIONS, ...CHANNEL }
+export const CLIENT: OptionTable = { ...CLIENT_OPTIONS, ...CHANNEL, waitForAccept: yesOrNo }
 export const SERVER: OptionTable = { ...SERVER_OPTIONS, ...CHANNEL, authorize: checkAuthorize }

@@ -16,8 +16,11 @@ import {
   SETUP_SECRET_KEY,
   SETUP_SERVER_KEY,
 } from '../wire/abi.js'
-import { CODE_BYTES, HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
+import { CODE_BYTES, HASH_BYTES, KEY_BYTES, MAC_BYTES, PLAINTEXT_DATA, RECORD_SEALED } from '../wire/layout.js'
 import {
+  ALERT_NOT_AUTHORIZED,
+  ANSWER_BYTES,
+  CONTROL_ACCEPTED,
   FLAG_FINAL,
   FLAG_MESSAGE_END,
   FLAG_REKEY,
@@ -43,6 +46,7 @@ import {
   shapeOf,
   type Version,
 } from './options.js'
+import { checkString } from './snapshot.js'
 
 /**
  * What `advance` reports:
@@ -90,6 +94,7 @@ export class Engine {
    */
   #padsLast = false
   #fullRecords = 0
+  #shape = { limit: 0, block: 0, rekeyAfter: 0, hostFrom: 0 }
   #accelerated: string | undefined
   #alert: Alert | undefined
   #control: Control | undefined
@@ -315,10 +320,27 @@ export class Engine {
    * 1, with the reason first in the text. Long text is cut.
    */
   alert(code: number, text = ''): void {
-    if (typeof text !== 'string') throw badOption('text', text, 'a string')
+    checkString('text', text)
     checkInteger('code', code, 0, 0xffff)
     const said = this.version === 1 ? asVersion1({ code, text }) : { code, text }
     this.#sealCode(said.code, encodeText(said.text, this.#fullRoom - CODE_BYTES), TYPE_ALERT)
+  }
+
+  /** A server’s word to a client that it has decided to serve ("Acceptance"). In version 1 there is none. */
+  accept(): void {
+    this.#checkWritable()
+    if (this.version === 2) this.#answer(CONTROL_ACCEPTED, '', TYPE_CONTROL)
+  }
+
+  /**
+   * A server’s no, the alert 3, which ends this direction. In version 2 it is as long on the wire as `accept`; `reason` is cut to 233
+   * bytes, less where records are shorter.
+   */
+  refuse(reason: string): void {
+    checkString('reason', reason)
+    this.#checkWritable()
+    if (this.version === 2) this.#answer(ALERT_NOT_AUTHORIZED, reason, TYPE_ALERT)
+    else this.alert(ALERT_NOT_AUTHORIZED, reason)
   }
 
   /** Version 2: sends a control record, which a peer that does not know its code ignores. */
@@ -377,7 +399,8 @@ export class Engine {
     const primitives = version === 2 && this.#options.native !== false ? this.#core.primitives : undefined
     const cipher = primitives?.cipher
     const { limit, block, rekeyAfter } = shapeOf(this.#options, version, cipher?.recordLimit)
-    exports.shapeRecords(channel, limit, block, rekeyAfter, cipher?.from ?? 0)
+    this.#shape = { limit, block, rekeyAfter, hostFrom: cipher?.from ?? 0 }
+    this.#padTo(block)
     const status = exports.start(channel)
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
@@ -385,6 +408,24 @@ export class Engine {
     this.#accelerated = primitives?.name
     this.#connected = 'unreported'
     for (const line of keyLines) onKeys?.(line)
+  }
+
+  #padTo(block: number): void {
+    const { limit, rekeyAfter, hostFrom } = this.#shape
+    this.#core.exports.shapeRecords(this.#channel, limit, block, rekeyAfter, hostFrom)
+  }
+
+  /** A record of one length, whatever it says. */
+  #answer(code: number, text: string, type: number): void {
+    const { limit, block } = this.#shape
+    const unit = block || 1
+    const length = Math.min(Math.ceil(ANSWER_BYTES / unit) * unit, limit - (limit % unit))
+    this.#padTo(length)
+    try {
+      this.#sealCode(code, encodeText(text, length - RECORD_SEALED - PLAINTEXT_DATA - MAC_BYTES - CODE_BYTES), type)
+    } finally {
+      this.#padTo(block)
+    }
   }
 
   #seal(length: number, type: number): void {

@@ -190,8 +190,7 @@ const checkServerKey: Check = (value, name) => {
   return value === 'any' ? value : checkPublicKey(value, name)
 }
 
-const SERVER_KEY =
-  "the server’s public key (of its text: decodePublicKey('pk_…')), or 'any' to talk to whoever answers, someone in the middle included"
+const SERVER_KEY = "the server’s public key (of its text: decodePublicKey('pk_…')), or 'any' to talk to whoever answers"
 const NONE = new Uint8Array()
 const CONTEXT_BYTES = 1_048_576
 // An alert with a few words has to fit, and the shortest message.

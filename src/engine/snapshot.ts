@@ -44,6 +44,11 @@ export function checkInteger(name: string, value: unknown, low: number, high: nu
   return value
 }
 
+/** @throws ChannelError USE_BAD_OPTION unless it is a string */
+export function checkString(name: string, value: unknown): void {
+  if (typeof value !== 'string') throw badOption(name, value, 'a string')
+}
+
 export function integer(low: number, high: number): Check {
   return (value, name) => checkInteger(name, value, low, high)
 }

@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { abortError, connectTimedOut } from '../channel/failures.js'
-import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { checkClient, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { badOption, keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
@@ -26,7 +26,7 @@ type MoreOptions = Partial<ConnectOptions>
 
 /**
  * Connects to a server, and resolves when it has proved its long-term key. Whether it serves this client shows later, as it does in
- * TLS 1.3: a refusal is the socket’s error PEER_NOT_AUTHORIZED.
+ * TLS 1.3: a refusal is the socket’s error PEER_NOT_AUTHORIZED; `accepted`, and the option `waitForAccept`, tell.
  *
  * @param target `nopki://pk_…@host:port`, or options. All are read once, before this returns
  * @param options more options; what both have counts as it stands here, but for keys: there must not be two
@@ -37,6 +37,7 @@ export async function connect(address: string, options?: MoreOptions): Promise<S
 export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: string | ConnectTarget, options: MoreOptions = {}): Promise<SecureSocket> {
   const { ours, nets } = readTarget(target, options)
+  checkClient(ours)
   const core = nodeCore()
   const engine = Engine.client(
     core,
@@ -44,6 +45,7 @@ export async function connect(target: string | ConnectTarget, options: MoreOptio
   )
   const started = performance.now()
   const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = ours
+  const timeLeft = () => timeout && Math.max(1, timeout - Math.round(performance.now() - started))
   let transport: Duplex
   try {
     if (signal?.aborted) throw abortError(signal)
@@ -52,13 +54,28 @@ export async function connect(target: string | ConnectTarget, options: MoreOptio
     engine.close()
     throw signal?.aborted ? abortError(signal) : error
   }
-  const left = timeout && Math.max(1, timeout - Math.round(performance.now() - started))
-  const handshake = beginHandshake(transport, engine, left, signal)
+  const handshake = beginHandshake(transport, engine, timeLeft(), signal)
   const link = await handshake.connected
   handshake.finish()
-  const socket = new SecureSocket(link, ours)
-  return signal ? addAbortSignal(signal, socket) : socket
+  const socket = new SecureSocket(link, ours.waitForAccept ? keep(ours, { handshakeTimeout: timeLeft() }) : ours)
+  if (signal) addAbortSignal(signal, socket)
+  if (ours.waitForAccept) await accepted(socket)
+  return socket
 }
+
+/** Until then the socket has no owner: what it fails with is thrown. */
+async function accepted(socket: SecureSocket): Promise<void> {
+  socket.on('error', ignore)
+  try {
+    await socket.accepted
+    socket.off('error', ignore)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+function ignore(): void {}
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { abortError, closedInHandshake, handshakeTimedOut, tellsPeer, withCause } from '../channel/failures.js'
 import { HANDSHAKE_TIMEOUT_MS, REFUSED_LINGER_MS } from '../channel/options.js'
+import { withResolvers } from '../channel/resolvers.js'
 import type { Engine } from '../engine/engine.js'
 import { Link } from './link.js'
 
@@ -107,15 +108,4 @@ export function beginHandshake(
       return lastMoments()
     },
   }
-}
-
-// Promise.withResolvers came with Node 22.
-function withResolvers<T>() {
-  let resolve!: (value: T) => void
-  let reject!: (error: Error) => void
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  return { promise, resolve, reject }
 }

@@ -1,12 +1,11 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { askAuthorize, type PeerPlace, warnOfVersion1 } from '../channel/authorize.js'
+import { askAuthorize, type PeerPlace, Refusal, warnOfVersion1 } from '../channel/authorize.js'
 import { serverOptions } from '../channel/options.js'
 import type { Core } from '../core/core.js'
 import { Engine } from '../engine/engine.js'
 import { serverSetup } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
-import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { nodeCore } from './core.js'
 import { beginHandshake, type Handshake } from './handshake.js'
 import type { Link } from './link.js'
@@ -103,11 +102,13 @@ export class SecureServer extends net.Server {
     const answer = this.#options.authorize !== 'anyone' ? await Promise.race([ask(), handshake.failed]) : true
     handshake.check()
     handshake.finish()
-    if (answer instanceof ChannelError) {
-      link.engine.alert(ALERT_NOT_AUTHORIZED, answer.reason)
+    if (answer instanceof Refusal) {
+      link.engine.refuse(answer.told)
       link.farewell(false, undefined, handshake.lastMoments)
-      throw answer
+      throw answer.error
     }
+    link.engine.accept()
+    link.flush()
     return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
   }
 

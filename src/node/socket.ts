@@ -1,9 +1,11 @@
+import { Acceptance } from '../channel/acceptance.js'
 import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
+import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import type { Control } from '../engine/engine.js'
 import { Gather } from '../engine/gather.js'
-import { checkInteger } from '../engine/options.js'
+import { checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
 import { SocketCredit } from './credit.js'
 import { SocketIdentity } from './identity.js'
@@ -23,6 +25,8 @@ export class SecureSocket extends SocketIdentity {
   bytesRead = 0
   bytesWritten = 0
   #link: Link
+  #acceptance: Acceptance
+  #answerTimeout: number
   #failure: Error | undefined
   #lastWords: Alert | undefined
   #givesUp = false
@@ -37,6 +41,8 @@ export class SecureSocket extends SocketIdentity {
     const { allowHalfOpen = false } = options
     super(link.transport, link.engine, { allowHalfOpen, highWaterMark: HIGH_WATER_MARK }, authorization)
     this.#link = link
+    this.#acceptance = new Acceptance(link.engine)
+    this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
     // The transport alone keeps the process alive.
     if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
@@ -58,6 +64,15 @@ export class SecureSocket extends SocketIdentity {
     onClosed: it => it.#onClosed(),
   }
 
+  /**
+   * For a client: resolves when the server has shown that it serves it, by its word or its first data; rejects with
+   * PEER_NOT_AUTHORIZED where it refuses, and with what else the socket fails with. It waits as long as `handshakeTimeout`, from when it
+   * is asked for; then it rejects with LINK_TIMEOUT, and the socket stays. At a server it is resolved.
+   */
+  get accepted(): Promise<void> {
+    return this.#acceptance.within(this.#answerTimeout)
+  }
+
   /** Turns this direction’s key over now, and not only when it is due. @throws ChannelError USE_CLOSED after `end()` */
   rekey(): void {
     this.#link.engine.rekey()
@@ -71,6 +86,7 @@ export class SecureSocket extends SocketIdentity {
   alert(code: number, text = ''): Promise<void> {
     return new Promise((resolve, reject) => {
       checkInteger('code', code, 0, 0xffff)
+      checkString('text', text)
       if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
       this.#lastWords = { code, text }
       this.once('close', () => (this.errored ? reject(this.errored) : resolve()))
@@ -129,6 +145,7 @@ export class SecureSocket extends SocketIdentity {
     this.stopTimeout()
     const failure = error && withCause(error, this.#link.transportError)
     this.#remember()
+    this.#acceptance.fail(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
     if (this.#givesUp) this.#link.farewell()
     else this.#link.destroy()
     const waiting = this.#waitingWrite
@@ -139,6 +156,7 @@ export class SecureSocket extends SocketIdentity {
 
   /** False: the stream’s buffer is full, or nothing more will come. */
   #onEvent(event: LinkEvent): boolean {
+    this.#acceptance.heard(event)
     switch (event) {
       case 'data':
         return this.#pushData(false)

@@ -1,4 +1,4 @@
-import { checkInteger } from '../engine/options.js'
+import { checkInteger, checkString } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
@@ -44,6 +44,15 @@ export class SecureChannel {
   }
 
   /**
+   * For a client: resolves when the server has shown that it serves it, by its word or its first data; rejects with
+   * PEER_NOT_AUTHORIZED where it refuses, and with what else the channel fails with. It waits as long as `handshakeTimeout`, from when it
+   * is asked for; then it rejects with LINK_TIMEOUT, and the channel stays. At a server it is resolved.
+   */
+  get accepted(): Promise<void> {
+    return this.#connection.accepted
+  }
+
+  /**
    * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
    * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the channel has closed, USE_BAD_OPTION
    */
@@ -76,6 +85,7 @@ export class SecureChannel {
    */
   async alert(code: number, text = ''): Promise<void> {
     checkInteger('code', code, 0, 0xffff)
+    checkString('text', text)
     await this.#connection.alert(code, text)
   }
 

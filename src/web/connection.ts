@@ -1,11 +1,14 @@
+import { Acceptance } from '../channel/acceptance.js'
 import { Credit, costOf } from '../channel/credit.js'
 import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
-import { type ChannelOptions, LINGER_MS } from '../channel/options.js'
+import { type ChannelOptions, HANDSHAKE_TIMEOUT_MS, LINGER_MS } from '../channel/options.js'
+import { withResolvers } from '../channel/resolvers.js'
 import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
-import { Gate, withResolvers } from './gate.js'
+import { CONTROL_ACCEPTED } from '../wire/stream.js'
+import { Gate } from './gate.js'
 import { Inbox } from './inbox.js'
 import { type ByteStreams, CarrierFault, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
@@ -27,6 +30,7 @@ export class Connection implements LiveChannel {
   #options: ChannelOptions
   /** `leaving`: the application is done with it; the peer has a while to read the last words. */
   #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
+  #acceptance: Acceptance
   #connected = withResolvers<void>()
   #closed = withResolvers<void>()
   #taken = new Gate()
@@ -39,6 +43,7 @@ export class Connection implements LiveChannel {
   constructor(streams: ByteStreams, engine: Engine, options: ChannelOptions) {
     this.engine = engine
     this.#options = options
+    this.#acceptance = new Acceptance(engine)
     this.#credit = new Credit(engine, streams.pushesBack === false)
     this.#link = new Link(streams, engine)
     this.#link.onRoom = () => this.#sealCredit()
@@ -59,6 +64,11 @@ export class Connection implements LiveChannel {
   /** Resolves when both directions have come to their ends; rejects where the channel fails. */
   get closed(): Promise<void> {
     return this.#closed.promise
+  }
+
+  /** Resolves when the server has shown that it serves this client; rejects where it refuses, or the channel fails. */
+  get accepted(): Promise<void> {
+    return this.#acceptance.within(this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS)
   }
 
   /** What the channel has failed with. */
@@ -104,9 +114,16 @@ export class Connection implements LiveChannel {
     await this.closed
   }
 
-  /** A server’s no to a client that has proved its key. */
-  refuse(code: number, error: ChannelError): void {
-    this.engine.alert(code, error.reason)
+  /** A server’s yes to a client that has proved its key; any credit goes first. */
+  accept(): void {
+    this.#sealCredit()
+    this.engine.accept()
+  }
+
+  /** A server’s no. */
+  refuse(reason: string, error: ChannelError): void {
+    this.#sealCredit()
+    this.engine.refuse(reason)
     this.#leave({ error }, false)
   }
 
@@ -196,6 +213,7 @@ export class Connection implements LiveChannel {
 
   #onEvent(event: Exclude<EngineEvent, 'idle'>): void {
     if (event !== 'connected') this.#link.opened()
+    this.#acceptance.heard(event)
     switch (event) {
       case 'connected':
         return this.#onConnected()
@@ -235,6 +253,8 @@ export class Connection implements LiveChannel {
       this.outgoing.granted()
       return this.flush()
     }
+    // It says nothing of credit: a server that answers with credit may have decided before.
+    if (control.code === CONTROL_ACCEPTED) return
     this.#doubt()
     if (meaning === 'end of data') this.#onDataEnd()
   }
@@ -339,6 +359,7 @@ export class Connection implements LiveChannel {
     this.#stopTimers()
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)
+    this.#acceptance.fail(error)
     this.#connected.reject(error)
     if (!asked) this.#closed.reject(error)
     this.onFailure(error)

@@ -1,4 +1,4 @@
-import { askAuthorize, warnOfVersion1 } from '../channel/authorize.js'
+import { askAuthorize, Refusal, warnOfVersion1 } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type ClientOptions,
@@ -10,10 +10,8 @@ import {
 } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { keep, oneOf } from '../engine/snapshot.js'
-import { ChannelError } from '../errors.js'
 import { given } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
-import { ALERT_NOT_AUTHORIZED } from '../wire/stream.js'
 import { SecureChannel } from './channel.js'
 import { Connection } from './connection.js'
 import { loadCore } from './core.js'
@@ -23,7 +21,8 @@ export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOpti
 
 /**
  * Opens a channel over a pair of byte streams, and resolves when the peer has proved its long-term key. For a client, whether the
- * server serves it shows later, as it does in TLS 1.3: a refusal is the channel’s error PEER_NOT_AUTHORIZED.
+ * server serves it shows later, as it does in TLS 1.3: a refusal is the channel’s error PEER_NOT_AUTHORIZED; `accepted`, and the option
+ * `waitForAccept`, tell.
  *
  * @param streams what carries it: a Workers socket, a Deno.Conn, a WebTransport stream. Both are the channel’s from here on
  * @param options a client’s, unless `role` says otherwise. All are read once, before this returns
@@ -94,7 +93,11 @@ export async function open(from: Opening, role: 'client' | 'server', asked: unkn
 /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
 async function shakeHands(connection: Connection, { role, options }: Role): Promise<SecureChannel> {
   await connection.connected
-  if (role !== 'server') return new SecureChannel(connection)
+  if (role !== 'server') {
+    const channel = new SecureChannel(connection)
+    if (options.waitForAccept) await channel.accepted
+    return channel
+  }
   const gone = new AbortController()
   connection.closed.catch(error => gone.abort(error))
   const asking = askAuthorize(options, connection.engine, gone)
@@ -103,10 +106,11 @@ async function shakeHands(connection: Connection, { role, options }: Role): Prom
     throw connection.failure ? connection.failure.error : error
   })
   if (connection.failure) throw connection.failure.error
-  if (answer instanceof ChannelError) {
-    connection.refuse(ALERT_NOT_AUTHORIZED, answer)
-    throw answer
+  if (answer instanceof Refusal) {
+    connection.refuse(answer.told, answer.error)
+    throw answer.error
   }
+  connection.accept()
   return new SecureChannel(connection, answer === true ? undefined : (answer as object))
 }
 

@@ -1,7 +1,7 @@
+import { withResolvers } from '../channel/resolvers.js'
 import { discard, inBrowser } from '../core/discard.js'
 import { ChannelError } from '../errors.js'
 import { isBytes, kindOf } from '../keys/given.js'
-import { withResolvers } from './gate.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { type Brake, ByteQueue } from './queue.js'
 import type { Opening } from './secure.js'

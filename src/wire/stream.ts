@@ -43,6 +43,9 @@ export const REJECT_VERSION_NOT_SERVED = 4
 // "Credit": an extension of version 2.
 export const CONTROL_CREDIT = 1
 export const CONTROL_DATA_END = 2
+// "Acceptance". It and its opposite, the alert 3, are records of this length on the wire.
+export const CONTROL_ACCEPTED = 3
+export const ANSWER_BYTES = 256
 // How many bytes of data may wait unread: before the application has the channel, and from then on.
 export const CREDIT_FIRST = 262144
 export const CREDIT_WINDOW = 1048576

@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import {
   ChannelError,
   createServer,
+  encodePublicKey,
   type KeyPair,
   type Peer,
   type SecureServer,
@@ -217,8 +218,10 @@ export class Door {
 
   #refused(error: Error, transport: Duplex): void {
     const how = error instanceof ChannelError && error.code === 'PEER_NOT_AUTHORIZED' ? 'refused' : 'channel'
-    const key = /\((pk_[\w-]{43})\)/.exec(error.message)?.[1] ?? null
-    this.#recordRefused({ how, detail: reasonOf(error) }, remoteText(transport as net.Socket), key)
+    const { remotePublicKey, cause } = error as ChannelError
+    const key = remotePublicKey ? encodePublicKey(remotePublicKey) : null
+    const detail = reasonOf(how === 'refused' && cause instanceof ChannelError ? cause : error)
+    this.#recordRefused({ how, detail }, remoteText(transport as net.Socket), key)
   }
 
   #recordRefused({ how, detail = '' }: Ending, address: string, peer: string | null): void {
