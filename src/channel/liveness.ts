@@ -83,7 +83,7 @@ export class Liveness {
     this.#channel.onSilent(idleTimedOut(), told)
   }
 
-  /** An error in a timer would end the process. */
+  /** An error in a timer would end the process, so it fails the channel instead. */
   #act(silent: boolean): void {
     try {
       if (silent) this.#giveUp()
