@@ -5,6 +5,7 @@ import { Failure } from './frame/failure.js'
 import { print, printJson } from './frame/output.js'
 import { duration } from './frame/values.js'
 import { keyOptions } from './keys/options.js'
+import { protocolOptions } from './tunnel/protocol.js'
 
 /** What was tried, and what came of it. */
 export interface Step {
@@ -33,6 +34,7 @@ export const doctor = defineCommand({
       summary: 'where keys of servers are remembered (default ~/.config/nopki/known_servers)',
       completes: 'file',
     },
+    ...protocolOptions,
     timeout: {
       value: 'TIME',
       summary: 'how long connecting, and the handshake, may take',

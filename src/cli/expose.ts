@@ -9,6 +9,7 @@ import { connectPlain } from './tunnel/backend.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/door.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
+import { protocolOf, protocolOptions } from './tunnel/protocol.js'
 import { proxyHeader } from './tunnel/proxy.js'
 import { PROBE_MS, Reachability } from './tunnel/reachability.js'
 import { type Live, Service } from './tunnel/service.js'
@@ -36,6 +37,7 @@ export const expose = defineCommand({
     },
     ...backendOptions,
     ...serviceOptions,
+    ...protocolOptions,
     ...keylogOption,
   },
   examples: [
@@ -71,6 +73,7 @@ export const expose = defineCommand({
     const place = parseListen(listen, 'LISTEN')
     const target = parsePlain(to, 'TARGET')
     const authorized = authorizedFile(values)
+    const protocol = protocolOf(values)
     if (values.key === undefined) {
       throw Failure.usage('--key is missing', 'nopki keygen -o server.key makes one; clients know the server by it')
     }
@@ -84,6 +87,7 @@ export const expose = defineCommand({
       authorized,
       target: placeText(target),
       limits: limitsOf(values),
+      protocol,
       keepAlive: values['tcp-keep-alive'],
       ...keylogTo(values.keylog),
     }

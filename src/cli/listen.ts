@@ -9,6 +9,7 @@ import { Echo } from './tunnel/echo.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
 import { limitOptions, limitsOf, serviceOptions } from './tunnel/options.js'
 import { Program } from './tunnel/program.js'
+import { protocolOf, protocolOptions } from './tunnel/protocol.js'
 import { type Live, Service } from './tunnel/service.js'
 import { StandardStreams } from './tunnel/standard.js'
 
@@ -33,6 +34,7 @@ export const listen = defineCommand({
     },
     'keep-open': { summary: 'goes on after the first client; with --echo or --exec' },
     ...limitOptions,
+    ...protocolOptions,
     'drain-timeout': serviceOptions['drain-timeout'],
     ...keylogOption,
   },
@@ -63,6 +65,7 @@ export const listen = defineCommand({
     const place = parseListen(text, 'LISTEN')
     checkWays(values)
     const authorized = authorizedFile(values)
+    const protocol = protocolOf(values)
     const keyPair = await keyPairOf(values)
     const service = await Service.start({ drainTimeout: values['drain-timeout'] })
     const once = !values['keep-open']
@@ -75,11 +78,11 @@ export const listen = defineCommand({
       return streams
     }
     const limits = limitsOf(values)
-    const options = { place, keyPair, authorized, limits, once, keepAlive: 0, ...keylogTo(values.keylog) }
+    const options = { place, keyPair, authorized, limits, protocol, once, keepAlive: 0, ...keylogTo(values.keylog) }
     const where = await new Door(service, options, onVisit).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
-    log.info(`listening on ${addressText(where, place, keyPair.publicKey)}`)
+    log.info(`listening on ${addressText(where, place, keyPair.publicKey, protocol.version)}`)
     await over
     await streams?.finished
   },
@@ -94,12 +97,13 @@ function checkWays(values: { echo: boolean; exec: string | undefined; 'keep-open
 }
 
 /** The address as a client takes it, where it can be written as one. */
-function addressText(where: string, place: ListenPlace, publicKey: Uint8Array): string {
+function addressText(where: string, place: ListenPlace, serverKey: Uint8Array, version: 1 | 2): string {
   const match = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(where)
-  if (!match || 'path' in place) return `${where} as ${encodePublicKey(publicKey)}`
+  if (!match || 'path' in place) return `${where} as ${encodePublicKey(serverKey)}`
   const host = match[1] ?? match[2] ?? ''
   const anywhere = host === '::' || host === '0.0.0.0'
-  return formatAddress({ host: anywhere ? 'localhost' : host, port: Number(match[3]), serverKey: publicKey })
+  const at = { host: anywhere ? 'localhost' : host, port: Number(match[3]), serverKey }
+  return formatAddress(version === 1 ? { ...at, version } : at)
 }
 
 function environmentOf({ key, name, address }: Visit): Record<string, string> {

@@ -520,7 +520,8 @@ export class Engine {
       this.#readEnded = true
       return 'end'
     }
-    throw this.#stick(new ChannelError('LINK_TRUNCATED'))
+    const details = this.version === 1 ? { next: TRUNCATED_1 } : {}
+    throw this.#stick(new ChannelError('LINK_TRUNCATED', undefined, details))
   }
 
   #needConnected(): void {
@@ -582,3 +583,5 @@ function encodeText(text: string, limit: number): Uint8Array {
 
 // Of so much the padding is at most a half.
 const PADDED_BEHIND = 2
+const TRUNCATED_1 =
+  'treat what was received as incomplete; the published program sends no end: `allowTruncation` takes its close for one'

@@ -4,10 +4,11 @@ import { decodePublicKey, type KeyPair, parseAddress } from '../../node/index.js
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { defaultKnownServers, findServer } from '../keys/known-servers.js'
 import { type KeyValues, keyPairOf } from '../keys/options.js'
+import { type Protocol, type ProtocolValues, protocolOf } from '../tunnel/protocol.js'
 
 export interface Client {
   place: { path: string } | { host: string; port: number }
-  version: 1 | 2
+  protocol: Protocol
   /** Undefined: whatever key the server proves is told. */
   serverKey: Uint8Array | undefined
   /** Where that key is from. */
@@ -18,7 +19,7 @@ export interface Client {
   stranger: boolean
 }
 
-interface Values extends KeyValues {
+interface Values extends KeyValues, ProtocolValues {
   'server-key': string | undefined
   'known-servers': string | undefined
 }
@@ -27,11 +28,12 @@ interface Values extends KeyValues {
 export async function clientOf(address: string, values: Values): Promise<Client> {
   const identity = { keyPair: await keyPairOf(values), stranger: values.key === undefined }
   if (address.startsWith('nopki:')) {
-    const { host, port, serverKey, middleboxKey, version = 2 } = parseAddress(address)
-    return { place: { host, port }, version, serverKey, pinnedBy: 'the address', middleboxKey, ...identity }
+    const { host, port, serverKey, middleboxKey, version } = parseAddress(address)
+    const protocol = protocolOf(values, version)
+    return { place: { host, port }, protocol, serverKey, pinnedBy: 'the address', middleboxKey, ...identity }
   }
   const place = withHost(parsePlain(address, 'ADDRESS'))
-  const common = { place, version: 2 as const, middleboxKey: undefined, ...identity }
+  const common = { place, protocol: protocolOf(values), middleboxKey: undefined, ...identity }
   const given = values['server-key']
   if (given !== undefined) return { ...common, serverKey: decodePublicKey(given), pinnedBy: '--server-key' }
   const path = values['known-servers'] ?? defaultKnownServers()

@@ -3,7 +3,8 @@
 import { lookup } from 'node:dns/promises'
 import net from 'node:net'
 import { ChannelError, connect, encodePublicKey, type SecureSocket } from '../../node/index.js'
-import { HELLO_1_BYTES, HELLO_2_BYTES } from '../../wire/layout.js'
+import { CHALLENGE_1_BYTES, HELLO_1_BYTES, HELLO_2_BYTES } from '../../wire/layout.js'
+import { REJECT_VERSION_NOT_SERVED } from '../../wire/stream.js'
 import type { Step } from '../doctor.js'
 import { Failure } from '../frame/failure.js'
 import { placeText } from '../frame/place.js'
@@ -79,11 +80,11 @@ async function connectTcp({ place }: Client, timeout: number): Promise<net.Socke
 }
 
 function shakeHands(client: Client, stream: net.Socket, timeout: number): Promise<SecureSocket | Error> {
-  const { keyPair, version, serverKey, middleboxKey } = client
+  const { keyPair, protocol, serverKey, middleboxKey } = client
   return connect({
     stream,
     keyPair,
-    version,
+    ...protocol,
     allowHalfOpen: true,
     handshakeTimeout: timeout,
     // Without a pinned key, the step that follows says which one answered.
@@ -101,7 +102,7 @@ function listenIn(socket: net.Socket): () => Buffer {
   return () => first
 }
 
-function helloStep({ version, serverKey, middleboxKey }: Client): Step {
+function helloStep({ protocol: { version }, serverKey, middleboxKey }: Client): Step {
   const length = version === 1 ? HELLO_1_BYTES : HELLO_2_BYTES
   const wanted = serverKey ? `names ${encodePublicKey(serverKey)}` : 'names no server'
   const to = middleboxKey ? `, for the middlebox ${encodePublicKey(middleboxKey)} alone to read` : ''
@@ -113,12 +114,19 @@ function challengeText({ middleboxKey }: Client): string {
 }
 
 /** Which of the steps between hello and response it was that failed, what came, and what that means. */
-function challengeFailed({ version, middleboxKey, serverKey }: Client, error: Error, heard: Buffer): Step {
+function challengeFailed(
+  { middleboxKey, serverKey, protocol: { version } }: Client,
+  error: Error,
+  heard: Buffer,
+): Step {
   const { message, hint } = Failure.of(error)
   const code = error instanceof ChannelError ? error.code : ''
   const found = error instanceof ChannelError ? error.reason : message
   if (KEY_ERRORS.includes(code)) return { step: 'key', result: 'failed', found, means: hint }
   const failed = (means: string): Step => ({ step: 'challenge', result: 'failed', found, means })
+  if (version === 2 && isVersion1(error, heard)) {
+    return failed('it seems to speak version 1 only, as the published program does: try --protocol 1')
+  }
   if (code === 'PEER_VERSION') {
     return failed(`what came begins with ${printableBytes(heard)}: is another service behind that port?`)
   }
@@ -127,7 +135,16 @@ function challengeFailed({ version, middleboxKey, serverKey }: Client, error: Er
     ? `a middlebox gives no answer to a hello that is not for its key${version === 1 ? ', nor does a version 1 server that ignores strangers' : ''}`
     : 'a server may refuse without a word'
   const also = serverKey ? ' (is the key the right one?)' : ' (some serve only clients that know their key)'
-  return failed(`nothing came back: ${by}${also}, or it is no nopki server`)
+  const only = version === 2 ? ', it speaks version 1 only (--protocol 1)' : ''
+  return failed(`nothing came back: ${by}${also}${only}, or it is no nopki server`)
+}
+
+/** The published program answers any hello as one of version 1, in bytes that look random; ours may say what it does not serve. */
+function isVersion1(error: Error, heard: Buffer): boolean {
+  if (!(error instanceof ChannelError)) return false
+  const printable = heard.filter(byte => byte >= 0x20 && byte < 0x7f).length
+  if (error.code === 'PEER_VERSION') return heard.length >= CHALLENGE_1_BYTES && printable < heard.length / 2
+  return error.reject === REJECT_VERSION_NOT_SERVED
 }
 
 function keyStep({ serverKey, pinnedBy }: Client, socket: SecureSocket): Step {
@@ -179,6 +196,10 @@ async function authorizedStep(client: Client, socket: SecureSocket, wait: number
     const { hint } = Failure.of(error)
     const { code, reason = String(error) } = error as ChannelError
     if (code === 'PEER_NOT_AUTHORIZED') return step('failed', reason, `ask the server’s operator to authorize ${as}`)
+    if (code === 'LINK_TRUNCATED' && client.protocol.version === 1) {
+      const means = 'the published program never sends one; --allow-truncation takes its close for it'
+      return step('unknown', `${as} was not refused: the server closed without an end`, means)
+    }
     if (code === 'PEER_ALERT')
       return step('failed', `${as} is served, but ${reason}`, 'the server itself is there; what it is for is not')
     return step('failed', reason, hint)
@@ -220,7 +241,7 @@ function printableBytes(bytes: Buffer): string {
     .slice(0, 40)}”`
 }
 
-const KEPT_BYTES = 64
+const KEPT_BYTES = 256
 const KEY_ERRORS = ['PEER_KEY_MISMATCH', 'PEER_BAD_PROOF', 'PEER_KEY_UNREADABLE', 'PEER_WEAK_KEY']
 const REASONS: [string, string][] = [
   ['ECONNREFUSED', 'nothing listens there: is the server running, and is that its port?'],

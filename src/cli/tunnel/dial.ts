@@ -15,6 +15,7 @@ import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { changedKey, defaultKnownServers, findServer, type KnownServer, rememberServer } from '../keys/known-servers.js'
 import { type KeyValues, keyOptions, keyPairOf } from '../keys/options.js'
 import { keylogOption, keylogTo } from './keylog.js'
+import { type Protocol, type ProtocolValues, protocolOf, protocolOptions } from './protocol.js'
 
 export const ADDRESS = {
   name: 'ADDRESS',
@@ -30,10 +31,11 @@ export const dialOptions = {
     summary: 'where such keys are remembered (default ~/.config/nopki/known_servers)',
     completes: 'file',
   },
+  ...protocolOptions,
   ...keylogOption,
 } as const
 
-interface DialValues extends KeyValues {
+interface DialValues extends KeyValues, ProtocolValues {
   'server-key': string | undefined
   'trust-on-first-use': boolean
   'known-servers': string | undefined
@@ -54,26 +56,27 @@ export async function dialler(address: string, values: DialValues): Promise<Dial
   const common = { keyPair: await keyPairOf(values), allowHalfOpen: true, ...keylogTo(values.keylog) }
   if (address.startsWith('nopki:')) {
     if (values['server-key'] !== undefined) throw Failure.usage('the server’s key was given twice', 'ADDRESS has it')
-    parseAddress(address)
-    return times => connect(address, { ...common, ...withTimes(times) })
+    const protocol = protocolOf(values, parseAddress(address).version)
+    return times => connect(address, { ...common, ...protocol, ...withTimes(times) })
   }
+  const protocol = protocolOf(values)
   const place = withHost(parsePlain(address, ADDRESS.name))
   if (values['server-key'] !== undefined) {
     const serverKey = decodePublicKey(values['server-key'])
-    return times => connect({ ...place, ...common, serverKey, ...withTimes(times) })
+    return times => connect({ ...place, ...common, ...protocol, serverKey, ...withTimes(times) })
   }
   if ('path' in place) throw Failure.usage(`the key of ${placeText(place)} is not known`, 'give --server-key')
   const path = values['known-servers'] ?? defaultKnownServers()
   const trusts = values['trust-on-first-use']
   if (!trusts && !findServer(path, placeText(place))) throw unknownServer(placeText(place))
-  return times => dialKnown({ place, path, trusts, common: { ...common, ...withTimes(times) } })
+  return times => dialKnown({ place, path, trusts, common: { ...common, ...protocol, ...withTimes(times) } })
 }
 
 interface KnownDial {
   place: { host: string; port: number }
   path: string
   trusts: boolean
-  common: { keyPair: KeyPair; allowHalfOpen: boolean }
+  common: Protocol & { keyPair: KeyPair; allowHalfOpen: boolean }
 }
 
 async function dialKnown({ place, path, trusts, common }: KnownDial): Promise<SecureSocket> {

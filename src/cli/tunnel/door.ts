@@ -19,6 +19,7 @@ import { WatchedFile } from '../frame/watched.js'
 import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
 import { FAILED, guarded, guardListeners } from './guard.js'
 import { Counter, type Limits, remoteText } from './listener.js'
+import type { Protocol } from './protocol.js'
 import type { Live, Service } from './service.js'
 import { type Ending, reasonOf, tell } from './splice.js'
 import { Throttle } from './throttle.js'
@@ -42,6 +43,7 @@ export interface DoorOptions {
   /** What the clients come for, for `to=`. */
   target?: string
   limits: Limits
+  protocol: Protocol
   /** In milliseconds; 0 is never. */
   keepAlive: number
   /** Whether the first client that is let in is the only one. */
@@ -99,10 +101,12 @@ export class Door {
     this.#options = options
     this.#onVisit = onVisit
     this.#counter = new Counter(options.limits)
-    const { keyPair, onKeys, authorized } = options
+    const { keyPair, onKeys, authorized, protocol } = options
     this.#secure = createServer({
       keyPair,
       allowHalfOpen: true,
+      versions: [protocol.version],
+      allowTruncation: protocol.allowTruncation,
       authorize: peer => this.#authorize(peer),
       signal: this.#hurry.signal,
       ...(onKeys && { onKeys }),
