@@ -259,7 +259,7 @@ check('limits: connections in all, of one address, and pending ones', async () =
     await until(() => routing.service.live.size === 1)
     await dialThrough(routing.port)
   }
-  const routing = await startRouting(lines, { maxPending: 3 })
+  const routing = await startRouting(lines, { maxPendingHandshakes: 3 })
   const strangers = ['HTTP', '', 'npk2'].map(it => dialPlain(routing.port, it))
   await connected(routing.server, 3)
   // The oldest makes room for one that may say something; those behind it stay.

@@ -8,7 +8,14 @@ import { keyOptions, loadKey } from './keys/options.js'
 import { connectPlain } from './tunnel/backend.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/door.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
-import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
+import {
+  backendOptions,
+  limitsOf,
+  pendingOf,
+  pendingOptions,
+  serviceOptions,
+  serviceOptionsOf,
+} from './tunnel/options.js'
 import { protocolOf, protocolOptions } from './tunnel/protocol.js'
 import { proxyHeader } from './tunnel/proxy.js'
 import { PROBE_MS, Reachability } from './tunnel/reachability.js'
@@ -35,6 +42,7 @@ export const expose = defineCommand({
       read: proxyVersion,
       completes: ['v2'],
     },
+    ...pendingOptions,
     ...backendOptions,
     ...serviceOptions,
     ...protocolOptions,
@@ -88,6 +96,7 @@ export const expose = defineCommand({
       target: placeText(target),
       limits: limitsOf(values),
       protocol,
+      pending: pendingOf(values),
       keepAlive: values['tcp-keep-alive'],
       ...keylogTo(values.keylog),
     }

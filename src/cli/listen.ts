@@ -7,7 +7,7 @@ import { keyOptions, keyPairOf } from './keys/options.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/door.js'
 import { Echo } from './tunnel/echo.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
-import { limitOptions, limitsOf, serviceOptions } from './tunnel/options.js'
+import { limitOptions, limitsOf, pendingOf, pendingOptions, serviceOptions } from './tunnel/options.js'
 import { Program } from './tunnel/program.js'
 import { protocolOf, protocolOptions } from './tunnel/protocol.js'
 import { type Live, Service } from './tunnel/service.js'
@@ -33,6 +33,7 @@ export const listen = defineCommand({
         'runs COMMAND in a shell for each client, which sees the client’s key as NOPKI_PEER and its name as NOPKI_NAME',
     },
     'keep-open': { summary: 'goes on after the first client; with --echo or --exec' },
+    ...pendingOptions,
     ...limitOptions,
     ...protocolOptions,
     'drain-timeout': serviceOptions['drain-timeout'],
@@ -77,8 +78,18 @@ export const listen = defineCommand({
       streams = new StandardStreams(visit.socket)
       return streams
     }
-    const limits = limitsOf(values)
-    const options = { place, keyPair, authorized, limits, protocol, once, keepAlive: 0, ...keylogTo(values.keylog) }
+    const [limits, pending] = [limitsOf(values), pendingOf(values)]
+    const options = {
+      place,
+      keyPair,
+      authorized,
+      limits,
+      pending,
+      protocol,
+      once,
+      keepAlive: 0,
+      ...keylogTo(values.keylog),
+    }
     const where = await new Door(service, options, onVisit).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()

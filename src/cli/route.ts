@@ -5,7 +5,7 @@ import { defineCommand } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { log } from './frame/output.js'
 import { parseListen } from './frame/place.js'
-import { duration, integer } from './frame/values.js'
+import { duration } from './frame/values.js'
 import { WatchedFile } from './frame/watched.js'
 import { keyOptions, loadKey } from './keys/options.js'
 import { readPassphrase } from './keys/passphrase.js'
@@ -15,7 +15,7 @@ import { isUrl, parseRedisPlace } from './route/redis-place.js'
 import { parseTable, placesOf, type Table } from './route/table.js'
 import { TableCopy } from './route/table-copy.js'
 import { RedisTable } from './route/table-redis.js'
-import { limitsOf, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
+import { limitsOf, pendingOf, pendingOptions, serviceOptions, serviceOptionsOf } from './tunnel/options.js'
 import { Service } from './tunnel/service.js'
 
 export const route = defineCommand({
@@ -41,23 +41,13 @@ export const route = defineCommand({
       summary: 'keeps the last good table of Redis in FILE, to start with if Redis has none to give',
       completes: 'file',
     },
-    'handshake-timeout': {
-      value: 'TIME',
-      summary: 'how long a connection may take to say whom it wants',
-      default: '5s',
-      read: duration,
-    },
+    ...pendingOptions,
+    'handshake-timeout': { ...pendingOptions['handshake-timeout'], default: '5s' },
     'connect-timeout': {
       value: 'TIME',
       summary: 'how long connecting to a backend may take, and its answer',
       default: '3s',
       read: duration,
-    },
-    'max-pending': {
-      value: 'N',
-      summary: 'how many connections may be awaited to say whom they want; one more drops the oldest',
-      default: '1024',
-      read: integer(1, 1_000_000),
     },
     ...serviceOptions,
   },
@@ -121,8 +111,7 @@ export const route = defineCommand({
       router: new Router(nodeCore(), keyPair),
       backends,
       table: () => table.value,
-      handshakeTimeout: values['handshake-timeout'],
-      maxPending: values['max-pending'],
+      ...pendingOf(values),
       limits: limitsOf(values),
       keepAlive: values['tcp-keep-alive'],
       lifetime: values['max-lifetime'],

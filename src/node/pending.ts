@@ -67,12 +67,13 @@ export class Pending<T extends object> {
   }
 
   /** @param address as a socket has it; undefined where it is not known, and then there is no share */
-  add(it: T, address: string | undefined): void {
+  add(it: T, address: string | undefined, stage: Stage = 'silent'): void {
     const group = address === undefined ? undefined : this.#groupOf(addressGroup(address))
     this.#entries.set(it, { stage: 'silent', group })
     this.#all.silent.add(it)
     group?.silent.add(it)
     if (group) this.#resize(group, 1)
+    if (stage !== 'silent') this.move(it, stage)
     if (this.#entries.size <= this.#limits.places) return
     const given = this.#givesWay() ?? it
     this.delete(given)

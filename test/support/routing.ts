@@ -56,7 +56,7 @@ export async function startRouting(
     get handshakeTimeout() {
       return routing.handshakeTimeout
     },
-    maxPending: 100,
+    maxPendingHandshakes: 100,
     limits: { connections: 0, perAddress: 0 },
     keepAlive: 0,
     lifetime: 0,

@@ -23,6 +23,8 @@ export interface RouteOptions {
   /** The answer then, and what the log calls it. */
   reject(): Uint8Array
   refusal: string
+  /** How long the client may stay to read it, in ms. */
+  linger(): number
   onEnd(entry: AccessEntry): void
 }
 
@@ -89,19 +91,17 @@ export class Route implements Live {
 
   /** "Reject": sealed in version 2; version 1 knows no other than closing. */
   #refuse(): Promise<void> {
-    const { client, reject } = this.#options
+    const { client, reject, linger } = this.#options
     return new Promise(resolve => {
       if (client.destroyed) return resolve()
       // Closing at once could take the answer back, where bytes of the client are unread.
-      const timer = setTimeout(() => client.destroy(), LINGER_MS)
+      client.end(reject())
+      client.resume()
+      const timer = setTimeout(() => client.destroy(), linger())
       client.once('close', () => {
         clearTimeout(timer)
         resolve()
       })
-      client.end(reject())
-      client.resume()
     })
   }
 }
-
-const LINGER_MS = 5000

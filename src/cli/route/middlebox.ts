@@ -1,10 +1,13 @@
 import net from 'node:net'
+import { REFUSED_LINGER_MS } from '../../channel/options.js'
 import type { Hello, Router } from '../../engine/index.js'
 import { ChannelError, encodePublicKey } from '../../node/index.js'
+import { Pending, pendingLimits } from '../../node/pending.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
 import { guarded, guardListeners } from '../tunnel/guard.js'
 import { Counter, type Limits, remoteText } from '../tunnel/listener.js'
+import type { PendingOptions } from '../tunnel/options.js'
 import { acceptsPipes, reset } from '../tunnel/plain.js'
 import type { Service } from '../tunnel/service.js'
 import { Throttle } from '../tunnel/throttle.js'
@@ -12,20 +15,23 @@ import type { Backends } from './backends.js'
 import { Route } from './connection.js'
 import type { Table } from './table.js'
 
-export interface MiddleboxOptions {
+export interface MiddleboxOptions extends PendingOptions {
   router: Router
   backends: Backends
   /** The table as it stands now. */
   table(): Table
-  /** From connecting to a whole hello, in ms. */
-  handshakeTimeout: number
-  /** Connections whose hello has not come whole, or was not for this middlebox. */
-  maxPending: number
   limits: Limits
   /** TCP's own, in ms; 0 is never. */
   keepAlive: number
   /** For one connection, in ms; 0 is for ever. */
   lifetime: number
+}
+
+interface Arrival {
+  /** Whether it came over a Unix socket. */
+  pipe: boolean
+  /** When its time for the hello is over, by performance.now(). */
+  until: number
 }
 
 /**
@@ -38,8 +44,9 @@ export class Middlebox {
   #service: Service
   #options: MiddleboxOptions
   #counter: Counter
-  /** Connections that have not said whom they want, the oldest first. */
-  #pending = new Map<net.Socket, NodeJS.Timeout>()
+  /** Connections whose hello has not come whole, or was not for this middlebox; and those that were refused. */
+  #pending: Pending<net.Socket>
+  #timers = new Map<net.Socket, NodeJS.Timeout | undefined>()
   /** What is to be called when it is known what becomes of one of them. */
   #awaited = new Map<net.Socket, () => void>()
   #throttle = new Throttle()
@@ -49,6 +56,12 @@ export class Middlebox {
     this.#service = service
     this.#options = options
     this.#counter = new Counter(limits)
+    const { maxPendingHandshakes, maxPendingPerAddress } = options
+    this.#pending = new Pending(pendingLimits(maxPendingHandshakes, maxPendingPerAddress), it => this.#giveWay(it))
+    service.countPending({
+      pending: () => this.#pending.size - this.#pending.refused,
+      refused: () => this.#pending.refused,
+    })
     this.server = net.createServer({
       allowHalfOpen: true,
       noDelay: true,
@@ -76,7 +89,9 @@ export class Middlebox {
     // Whatever happens to it shows in its 'close'.
     socket.on('error', () => {})
     if (!this.#admit(socket)) return
-    const pipe = acceptsPipes(this.server)
+    const { handshakeTimeout } = this.#options
+    const until = handshakeTimeout > 0 ? performance.now() + handshakeTimeout : Number.POSITIVE_INFINITY
+    const arrival = { pipe: acceptsPipes(this.server), until }
     let received: Buffer = NOTHING
     const onData = (chunk: Buffer) => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
@@ -87,7 +102,9 @@ export class Middlebox {
       if (hello === 'ignored') return void socket.resume()
       socket.pause()
       this.#settle(socket)
-      this.#route(socket, pipe, received, hello)
+      const limit = this.#counter.admit(socket)
+      if (limit !== undefined) return this.#refuse(socket, limit)
+      this.#route(socket, arrival, received, hello)
     }
     socket.on('data', onData)
     // Who says no more has not said whom it wants, and never will.
@@ -106,7 +123,7 @@ export class Middlebox {
     }
   }
 
-  #route(socket: net.Socket, pipe: boolean, received: Buffer, hello: Hello): void {
+  #route(socket: net.Socket, { pipe, until }: Arrival, received: Buffer, hello: Hello): void {
     const { table, backends, router, lifetime, keepAlive } = this.#options
     const places = table().get(encodePublicKey(hello.wanted))
     const request = { ...hello, received }
@@ -127,6 +144,7 @@ export class Middlebox {
       },
       left: (backend, link) => backends.ended(backend, request, link),
       reject: () => router.reject(received, hello, places ? REJECT_BACKEND_UNREACHABLE : REJECT_NO_ROUTE),
+      linger: () => this.#linger(socket, until),
       refusal: places ? 'backend unreachable' : 'no route',
       onEnd: entry => this.#service.record(entry),
     })
@@ -135,18 +153,17 @@ export class Middlebox {
 
   /** Whether there is room for one connection more; then it is counted, and its time runs. */
   #admit(socket: net.Socket): boolean {
-    const refusal = this.#counter.admit(socket)
+    const refusal = this.#counter.refusal(socket)
     if (refusal !== undefined) {
       this.#refuse(socket, refusal)
       return false
     }
-    this.#makeRoom()
-    this.#pending.set(
-      socket,
-      setTimeout(() => socket.destroy(), this.#options.handshakeTimeout),
-    )
+    const { handshakeTimeout } = this.#options
+    const timer = handshakeTimeout > 0 ? setTimeout(() => socket.destroy(), handshakeTimeout) : undefined
+    this.#timers.set(socket, timer)
     socket.once('close', () => this.#settle(socket))
-    return true
+    this.#pending.add(socket, socket.remoteAddress)
+    return !socket.destroyed
   }
 
   /** Clients that have just connected keep their time for a hello; then those that are joined are waited for like all others. */
@@ -157,13 +174,16 @@ export class Middlebox {
     }
   }
 
-  /** An honest client says whom it wants at once: where too many are awaited, the oldest is the least likely to be one. */
-  #makeRoom(): void {
-    const { maxPending } = this.#options
-    const [oldest] = this.#pending.keys()
-    if (!oldest || this.#pending.size < maxPending) return
-    this.#settle(oldest)
-    this.#refuse(oldest, `${maxPending} hellos are awaited`)
+  #giveWay(socket: net.Socket): void {
+    if (this.#timers.has(socket)) this.#refuse(socket, `${this.#options.maxPendingHandshakes} hellos are awaited`)
+    else socket.destroy()
+    this.#settle(socket)
+  }
+
+  /** One that was told that it is refused has a place for as long as it may stay: so many ms. */
+  #linger(socket: net.Socket, until: number): number {
+    this.#pending.add(socket, socket.remoteAddress, 'refused')
+    return Math.max(0, Math.min(until - performance.now(), REFUSED_LINGER_MS))
   }
 
   #refuse(socket: net.Socket, detail: string): void {
@@ -176,7 +196,8 @@ export class Middlebox {
 
   /** It is known what becomes of the connection. */
   #settle(socket: net.Socket): void {
-    clearTimeout(this.#pending.get(socket))
+    clearTimeout(this.#timers.get(socket))
+    this.#timers.delete(socket)
     this.#pending.delete(socket)
     this.#awaited.get(socket)?.()
     this.#awaited.delete(socket)

@@ -19,6 +19,7 @@ import { WatchedFile } from '../frame/watched.js'
 import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
 import { FAILED, guarded, guardListeners } from './guard.js'
 import { Counter, type Limits, remoteText } from './listener.js'
+import type { PendingOptions } from './options.js'
 import type { Protocol } from './protocol.js'
 import type { Live, Service } from './service.js'
 import { type Ending, reasonOf, tell } from './splice.js'
@@ -44,6 +45,7 @@ export interface DoorOptions {
   target?: string
   limits: Limits
   protocol: Protocol
+  pending: PendingOptions
   /** In milliseconds; 0 is never. */
   keepAlive: number
   /** Whether the first client that is let in is the only one. */
@@ -101,7 +103,7 @@ export class Door {
     this.#options = options
     this.#onVisit = onVisit
     this.#counter = new Counter(options.limits)
-    const { keyPair, onKeys, authorized, protocol } = options
+    const { keyPair, onKeys, authorized, pending, protocol } = options
     this.#secure = createServer({
       keyPair,
       allowHalfOpen: true,
@@ -109,6 +111,7 @@ export class Door {
       allowTruncation: protocol.allowTruncation,
       authorize: peer => this.#authorize(peer),
       signal: this.#hurry.signal,
+      ...pending,
       ...(onKeys && { onKeys }),
     })
     this.#secure.on('secureConnection', socket =>
@@ -124,6 +127,10 @@ export class Door {
       ),
     )
     service.onClosing(() => this.#awaitHandshakes())
+    service.countPending({
+      pending: () => this.#secure.pendingHandshakes,
+      refused: () => this.#secure.refusedClients,
+    })
     service.onHealth(() => this.#counter.trouble, true)
     if (authorized !== undefined) this.#watch(authorized)
   }
@@ -149,7 +156,7 @@ export class Door {
   }
 
   #admit(transport: net.Socket): void {
-    const limit = this.#counter.admit(transport)
+    const limit = this.#counter.refusal(transport)
     if (limit === undefined) return void this.#secure.emit('connection', transport)
     transport.on('error', () => {})
     transport.destroy()
@@ -167,6 +174,11 @@ export class Door {
     const { key, name, ip } = socket.authorization as Credentials
     const address = remoteText(socket)
     if (this.#service.closed) return this.#turnAway(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
+    const limit = this.#counter.admit(socket)
+    if (limit !== undefined) {
+      this.#recordRefused({ how: 'limit', detail: limit }, address, key)
+      return this.#turnAway(socket, 1, 'too many connections are open')
+    }
     const live = this.#onVisit({ socket, key, name, address })
     this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
@@ -221,7 +233,8 @@ export class Door {
   }
 
   #refused(error: Error, transport: Duplex): void {
-    const how = error instanceof ChannelError && error.code === 'PEER_NOT_AUTHORIZED' ? 'refused' : 'channel'
+    const code = error instanceof ChannelError ? error.code : ''
+    const how = code === 'PEER_NOT_AUTHORIZED' ? 'refused' : code === 'LINK_LIMIT' ? 'limit' : 'channel'
     const { remotePublicKey, cause } = error as ChannelError
     const key = remotePublicKey ? encodePublicKey(remotePublicKey) : null
     const detail = reasonOf(how === 'refused' && cause instanceof ChannelError ? cause : error)

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import type net from 'node:net'
 import { dirname } from 'node:path'
+import { addressGroup } from '../../node/pending.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { type ListenPlace, placeText, plainAddress } from '../frame/place.js'
@@ -14,7 +15,10 @@ export interface Limits {
   perAddress: number
 }
 
-/** Counts connections by where they come from. */
+/** A socket, or a channel. */
+type Connected = Pick<net.Socket, 'remoteAddress'> & { once(event: 'close', listener: () => void): unknown }
+
+/** Counts connections that were let in by where they come from: those that wait for it are counted as pending. */
 export class Counter {
   readonly #limits: Limits
   readonly #byAddress = new Map<string, number>()
@@ -24,15 +28,22 @@ export class Counter {
     this.#limits = limits
   }
 
-  /** Takes a socket in until it closes; or says which limit it would exceed. */
-  admit(socket: net.Socket): string | undefined {
+  /** Which limit one connection more would exceed. */
+  refusal({ remoteAddress }: Connected): string | undefined {
     const { connections, perAddress } = this.#limits
-    const address = plainAddress(socket.remoteAddress ?? 'unix')
-    const here = this.#byAddress.get(address) ?? 0
     if (connections > 0 && this.#open >= connections) return `${connections} connections are open`
-    if (perAddress > 0 && here >= perAddress) return `${perAddress} connections from ${address} are open`
+    const address = placeOf(remoteAddress)
+    if (perAddress === 0 || (this.#byAddress.get(address) ?? 0) < perAddress) return undefined
+    return `${perAddress} connections from ${address} are open`
+  }
+
+  /** Takes a connection in until it closes; or says which limit it would exceed. */
+  admit(socket: Connected): string | undefined {
+    const refusal = this.refusal(socket)
+    if (refusal !== undefined) return refusal
+    const address = placeOf(socket.remoteAddress)
     this.#open += 1
-    this.#byAddress.set(address, here + 1)
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1)
     socket.once('close', () => this.#leave(address))
     return undefined
   }
@@ -51,6 +62,10 @@ export class Counter {
     if (left > 0) this.#byAddress.set(address, left)
     else this.#byAddress.delete(address)
   }
+}
+
+function placeOf(remoteAddress: string | undefined): string {
+  return remoteAddress === undefined ? 'unix' : addressGroup(remoteAddress)
 }
 
 export interface Listening {

@@ -8,15 +8,37 @@ import type { ServiceOptions } from './service.js'
 export const limitOptions = {
   'max-connections': {
     value: 'N',
-    summary: 'how many connections may be open at once; 0 is no limit',
+    summary: 'how many connections may be open at once, without those that are not let in yet; 0 is no limit',
     default: '4096',
     read: integer(0, 1_000_000),
   },
   'max-per-address': {
     value: 'N',
-    summary: 'how many of them from one address; 0 is no limit',
+    summary: 'how many of them from one address, or IPv6 network of 64 bits; 0 is no limit',
     default: '0',
     read: integer(0, 1_000_000),
+  },
+} as const
+
+/** How long a client may take to be let in, and how many may be about it at once. */
+export const pendingOptions = {
+  'handshake-timeout': {
+    value: 'TIME',
+    summary: 'how long a client may take to say whom it wants, and to prove who it is; 0 is no limit',
+    default: '10s',
+    read: duration,
+  },
+  'max-pending': {
+    value: 'N',
+    summary: 'how many clients may be about it at once; one more drops the oldest that has not said whom it wants',
+    default: '1024',
+    read: integer(1, 1_000_000),
+  },
+  'max-pending-per-address': {
+    value: 'N',
+    summary:
+      'how many of them are the share of one address, or IPv6 network, when there are too many (default a quarter)',
+    read: integer(1, 1_000_000),
   },
 } as const
 
@@ -73,6 +95,28 @@ interface ServiceValues {
   'access-log': string | undefined
   metrics: ServiceOptions['metrics']
   'drain-timeout': number
+}
+
+interface PendingValues {
+  'handshake-timeout': number
+  'max-pending': number
+  'max-pending-per-address': number | undefined
+}
+
+/** As createServer takes them. */
+export interface PendingOptions {
+  handshakeTimeout: number
+  maxPendingHandshakes: number
+  maxPendingPerAddress?: number
+}
+
+export function pendingOf(values: PendingValues): PendingOptions {
+  const share = values['max-pending-per-address']
+  return {
+    handshakeTimeout: values['handshake-timeout'],
+    maxPendingHandshakes: values['max-pending'],
+    ...(share !== undefined && { maxPendingPerAddress: share }),
+  }
 }
 
 export function limitsOf(values: Pick<ServiceValues, 'max-connections' | 'max-per-address'>): Limits {

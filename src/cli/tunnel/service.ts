@@ -79,6 +79,16 @@ export class Service {
   }
 
   /** A number that Prometheus is told. */
+  /** What metrics tell of those that have not been let in. */
+  countPending({ pending, refused }: { pending: () => number; refused: () => number }): void {
+    this.gauge('nopki_connections_pending', 'Connections that are not let in yet.', pending)
+    this.gauge(
+      'nopki_connections_refused_lingering',
+      'Connections that were refused, and are given a moment to hear it.',
+      refused,
+    )
+  }
+
   gauge(name: string, help: string, value: () => number): void {
     this.#metrics?.gauge(name, help, value)
   }
