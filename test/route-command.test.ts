@@ -288,7 +288,7 @@ check('strangers are named and counted, and a router that is full is not healthy
     '--metrics',
     String(status),
     '--max-connections',
-    '5',
+    '1',
     '--handshake-timeout',
     '20s',
   )
@@ -313,9 +313,10 @@ check('strangers are named and counted, and a router that is full is not healthy
   const client = await dialThrough(port)
   const full = await page('/health')
   assert.is(full.code, 503)
-  assert.match(full.text, /"status":"failing".*"troubles":\["5 connections are open, and no more are taken"\]/)
+  assert.match(full.text, /"status":"failing".*"troubles":\["1 connections are open, and no more are taken"\]/)
   await rejects(dialThrough(port), 'LINK_CLOSED')
   const { text } = await page('/metrics')
+  assert.match(text, /^nopki_connections_pending 4$/m)
   assert.match(text, /^nopki_connections_ignored_total\{why="proxy-header"\} 2$/m)
   assert.match(text, /^nopki_connections_ignored_total\{why="no-hello"\} 1$/m)
   assert.match(text, /^nopki_connections_ignored_total\{why="not-addressed"\} 1$/m)

@@ -454,6 +454,24 @@ check('metrics and health', async () => {
   assert.match(await ask('/other'), /404$/)
 })
 
+check('strangers take no places of --max-connections, and the oldest of them give way', async () => {
+  const service = await plainServer(socket => socket.write('in'))
+  const limits = ['--max-connections', '2', '--max-pending', '4', '--handshake-timeout', '1h', '--metrics', '0']
+  const { expose, address } = await startExpose(keys, service, [...limits, '--access-log', path('strangers')])
+  const [, status] = await expose.shows(/metrics and health on \S+:(\d+)/)
+  const port = Number(address.split(':').at(-1))
+  const strangers = Array.from({ length: 10 }, () => track(dialPlain(port)).on('error', () => {}))
+  await until(() => strangers.filter(it => it.destroyed || it.readableEnded).length === 6)
+  const keyPair = await loadKey(keys.alice.file, undefined)
+  for (let at = 0; at < 2; at++) await next(track(await connect(address, { keyPair })), 'data')
+  await rejects(connect(address, { keyPair }), 'LINK_CLOSED')
+  const metrics = await (await fetch(`http://127.0.0.1:${status}/metrics`)).text()
+  assert.match(metrics, /^nopki_connections_open 2$/m)
+  assert.match(metrics, /^nopki_connections_pending [34]$/m)
+  assert.match(metrics, /^nopki_connections_refused_lingering 0$/m)
+  await until(() => linesOf(path('strangers')).filter(it => it.ended === 'limit').length >= 7)
+})
+
 check('one that has as many connections as it may is not healthy, on either side', async () => {
   const service = await plainServer(socket => void socket.resume().on('end', () => socket.end()))
   const limited = ['--max-connections', '1', '--metrics', '0']

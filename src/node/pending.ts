@@ -27,11 +27,12 @@ interface Entry {
  * one, and the one that gives way for it has been there for long, by these rules, the first that finds one:
  *
  * 1. the oldest that was refused;
- * 2. of an address that holds more than its share, the oldest that has not sent a whole hello, or else has not proved its key;
+ * 2. of an address that holds more than its share, the oldest that has not sent a whole hello; if there are more that have sent one
+ *    and have not proved their keys, the oldest of these;
  * 3. the same of all addresses.
  *
- * Nobody who has proved a key gives way. A hello takes a moment too: while others have sent theirs, the newest eighth of the places
- * is spared.
+ * Nobody who has proved a key gives way. The more numerous kind does because a hello takes a moment, too: against many strangers who
+ * send hellos, those that have just come would all be dropped before theirs could be read.
  */
 export class Pending<T extends object> {
   #limits: PendingLimits
@@ -104,10 +105,10 @@ export class Pending<T extends object> {
   #givesWay(): T | undefined {
     for (const it of this.#refused) return it
     for (const group of this.#overShare) {
-      const it = oldest(group, this.#limits.share)
+      const it = oldest(group)
       if (it) return it as T
     }
-    return oldest(this.#all, this.#limits.places) as T | undefined
+    return oldest(this.#all) as T | undefined
   }
 
   #groupOf(key: string): Group {
@@ -138,9 +139,8 @@ export function addressGroup(address: string): string {
   return `${words.map(it => Number.parseInt(it, 16).toString(16)).join(':')}::/64`
 }
 
-function oldest({ silent, greeted }: Group, places: number): unknown {
-  const spared = greeted.size > 0 ? Math.floor(places / 8) : 0
-  const [first] = silent.size > spared || greeted.size === 0 ? silent : greeted
+function oldest({ silent, greeted }: Group): unknown {
+  const [first] = silent.size >= greeted.size ? silent : greeted
   return first
 }
 
