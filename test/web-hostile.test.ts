@@ -2,6 +2,8 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Engine } from '../src/engine/index.js'
+import { nodeCore } from '../src/node/core.js'
 import {
   CHALLENGE_1_BYTES,
   CHALLENGE_2_BYTES,
@@ -9,7 +11,7 @@ import {
   HELLO_2_BYTES,
   RESPONSE_BYTES,
 } from '../src/wire/layout.js'
-import { cleanUpAfter, guarded, someBytes, VERSIONS } from './support/sockets.js'
+import { cleanUpAfter, clientKeys, guarded, serverKeys, someBytes, VERSIONS } from './support/sockets.js'
 import {
   type Ends,
   giveUpAfter,
@@ -72,6 +74,35 @@ async function outcome(version: 1 | 2, taps: { up?: Tap; down?: Tap }): Promise<
   }
   return (await Promise.all([use(client), use(server)])) as Codes
 }
+
+guarded(
+  test,
+  'a client that is refused and stays is dropped after a moment',
+  async () => {
+    const [near, far]: Ends = streamPair()
+    const opening = secureServer(far, { authorize: () => false })
+    const engine = Engine.client(nodeCore(), { keyPair: clientKeys, serverKey: serverKeys.publicKey })
+    const [reader, writer] = [near.readable.getReader(), near.writable.getWriter()]
+    writer.write(engine.take())
+    while (!engine.connected) {
+      const { value = new Uint8Array() } = await reader.read()
+      for (let at = 0; at < value.length && !engine.connected; engine.advance()) at += engine.receive(value, at)
+    }
+    writer.write(engine.take())
+    engine.close()
+    const error = await opening.catch(it => it)
+    assert.is(error.code, 'PEER_NOT_AUTHORIZED')
+    // It says no more, and does not end: that is for the server to do.
+    let over = false
+    while (!over)
+      over = await reader.read().then(
+        it => it.done,
+        () => true,
+      )
+    await writer.closed.catch(() => {})
+  },
+  15_000,
+)
 
 for (const version of VERSIONS) {
   const { up, down, hello } = HANDSHAKE[version]

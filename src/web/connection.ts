@@ -2,7 +2,7 @@ import { Acceptance } from '../channel/acceptance.js'
 import { Credit, costOf } from '../channel/credit.js'
 import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
-import { type ChannelOptions, HANDSHAKE_TIMEOUT_MS, LINGER_MS } from '../channel/options.js'
+import { type ChannelOptions, HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
 import { withResolvers } from '../channel/resolvers.js'
 import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
@@ -124,7 +124,7 @@ export class Connection implements LiveChannel {
   refuse(reason: string, error: ChannelError): void {
     this.#sealCredit()
     this.engine.refuse(reason)
-    this.#leave({ error }, false)
+    this.#leave({ error }, false, REFUSED_LINGER_MS)
   }
 
   /** Gives the channel up, and what waits to be read with it. The peer sees that it was cut short. */
@@ -311,7 +311,7 @@ export class Connection implements LiveChannel {
     const failure = error instanceof Error ? withCause(error, this.#carrierError) : error
     // A reject, or version 1's alert, still tells the peer why.
     if (this.#phase === 'handshake' && tellsPeer(error) && this.engine.sendWindow().length > 0) {
-      return this.#leave({ error: failure }, false)
+      return this.#leave({ error: failure }, false, REFUSED_LINGER_MS)
     }
     this.#phase = 'over'
     this.#settle({ error: failure }, discard)
@@ -320,7 +320,7 @@ export class Connection implements LiveChannel {
   }
 
   /** Lets the peer have the last words, while the application is told that the channel is over. */
-  #leave(failure: { error: unknown } | undefined, patient: boolean): void {
+  #leave(failure: { error: unknown } | undefined, patient: boolean, time = LINGER_MS): void {
     if (!this.#isAlive) return
     this.#phase = 'leaving'
     this.#settle(
@@ -328,7 +328,7 @@ export class Connection implements LiveChannel {
       !failure,
       !failure,
     )
-    const linger = () => this.#timer(LINGER_MS, () => this.#link.drop(undefined))
+    const linger = () => this.#timer(time, () => this.#link.drop(undefined))
     if (!patient) linger()
     this.#link.flush().then(
       () => {
