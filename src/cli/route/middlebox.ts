@@ -102,8 +102,6 @@ export class Middlebox {
       if (hello === 'ignored') return void socket.resume()
       socket.pause()
       this.#settle(socket)
-      const limit = this.#counter.admit(socket)
-      if (limit !== undefined) return this.#refuse(socket, limit)
       this.#route(socket, arrival, received, hello)
     }
     socket.on('data', onData)
@@ -126,6 +124,9 @@ export class Middlebox {
   #route(socket: net.Socket, { pipe, until }: Arrival, received: Buffer, hello: Hello): void {
     const { table, backends, router, lifetime, keepAlive } = this.#options
     const places = table().get(encodePublicKey(hello.wanted))
+    // One that will be refused takes no place of a connection.
+    const limit = places && this.#counter.admit(socket)
+    if (limit !== undefined) return this.#refuse(socket, limit)
     const request = { ...hello, received }
     const route = new Route({
       client: socket,
