@@ -11,7 +11,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadKey } from '../src/cli/keys/options.js'
 import { connect } from '../src/node/index.js'
-import { MAIN, makeKey, workFolder } from './support/command.js'
+import { MAIN, makeKey, Running, workFolder } from './support/command.js'
 import type { Answer, Order } from './support/inject.js'
 import { cleanUpAfter, guarded, plainServer, track } from './support/sockets.js'
 import { startExpose, tunnelKeys } from './support/tunnel.js'
@@ -97,6 +97,34 @@ for (const [name, make] of Object.entries(SERVICES)) {
     },
     120_000,
   )
+}
+
+guarded(test, 'a program that cannot be started is an alert to its client, and the others are served', async () => {
+  const authorized = join(folder, 'with-zero')
+  const odd = await makeKey(folder, 'odd')
+  writeFileSync(authorized, `${keys.alice.publicKey} alice\n${odd.publicKey} a\0b\n`)
+  const args = ['listen', '127.0.0.1:0', '-k', keys.server.file, '-a', authorized, '--keep-open', '--exec', 'exec cat']
+  const command = new Running('sh', ['-c', 'ulimit -n 48; exec "$@"', 'sh', process.execPath, MAIN, ...args])
+  const [, address = ''] = await command.shows(/listening on (\S+)/)
+  const first = track(await dialChannel(address)).on('error', () => {})
+  await echoes(first)
+  // Its name cannot be in an environment.
+  assert.is(await alertOf(await connect(address, { keyPair: await loadKey(odd.file, undefined) })), 'PEER_ALERT')
+  await command.shows(/a.b from 127\.0\.0\.1:\d+ cannot be served: ERR_INVALID_ARG_VALUE/)
+  // Until no descriptors are left for the pipes.
+  for (let failed = false; !failed; ) {
+    const client = track(await dialChannel(address)).on('error', () => {})
+    const outcome = await Promise.race([echoes(client).then(() => 'served'), alertOf(client)])
+    failed = outcome === 'PEER_ALERT'
+  }
+  await command.shows(/cannot be served: the program could not be started: no descriptors are left/)
+  await echoes(first)
+})
+
+/** What a channel fails with. */
+async function alertOf(socket: Duplex): Promise<string> {
+  const error = await new Promise<{ code?: string }>(resolve => track(socket).once('error', resolve).resume())
+  return String(error.code)
 }
 
 /** A command that throws when it is told to. */
