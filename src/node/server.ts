@@ -102,14 +102,20 @@ export class SecureServer extends net.Server {
     const answer = this.#options.authorize !== 'anyone' ? await Promise.race([ask(), handshake.failed]) : true
     handshake.check()
     handshake.finish()
-    if (answer instanceof Refusal) {
+    try {
+      if (!(answer instanceof Refusal)) {
+        link.engine.accept()
+        link.flush()
+        return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
+      }
       link.engine.refuse(answer.told)
       link.farewell(false, undefined, handshake.lastMoments)
-      throw answer.error
+    } catch (error) {
+      // Its time has been stopped: nothing else would end it.
+      link.destroy()
+      throw error
     }
-    link.engine.accept()
-    link.flush()
-    return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
+    throw answer.error
   }
 
   #report(error: Error, transport: Duplex): void {
