@@ -71,7 +71,7 @@ export class Router {
 /** A hello, or as much of it as there is. */
 function firstOf(received: unknown): Uint8Array {
   if (!isBytes(received)) throw badOption('received', received, 'a Uint8Array')
-  return copyOf(received.subarray(0, HELLO_2_BYTES)).subarray(0, HELLO_2_BYTES)
+  return copyOf(received).subarray(0, HELLO_2_BYTES)
 }
 
 function errorOf(status: number): ChannelError {
