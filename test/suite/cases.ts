@@ -31,6 +31,8 @@ export const CASES: readonly Case[] = [
   { name: 'a wrong key', run: wrongKey },
   { name: 'a version that is not served', run: wrongVersion },
   { name: 'a client that is not authorized', run: notAuthorized },
+  { name: 'a client that waits is told whether it is served', run: waiting },
+  { name: 'what happens to options later changes nothing', run: changed },
   { name: 'an alert', run: alert },
   { name: 'a connection cut short', run: cutShort },
   { name: 'a channel abandoned', run: abandoned },
@@ -198,6 +200,25 @@ function slowReader(bench: Bench): Promise<void> {
   })
 }
 
+async function waiting(bench: Bench): Promise<void> {
+  const { client, server } = await setupOf(bench)
+  const patient = { ...client, waitForAccept: true }
+  await withEnds(await bench.connect({ client: patient, server }), async () => {})
+  const refused = await bench.connect({ client: patient, server: { ...server, authorize: () => false } })
+  refused.server.catch(() => {})
+  await fails(refused.client, 'PEER_NOT_AUTHORIZED', 'a client that waits')
+}
+
+async function changed(bench: Bench): Promise<void> {
+  const setup = await setupOf(bench)
+  const { publicKey } = setup.server.keyPair
+  const [key, pinned] = [publicKey.slice(), publicKey.slice()]
+  const pair = await bench.connect({ ...setup, client: { ...setup.client, serverKey: pinned, padding: { block: 64 } } })
+  setup.server.keyPair.secretKey.fill(9)
+  pinned.fill(9)
+  await withEnds(pair, async client => equal(client.remotePublicKey, key, 'the key that was pinned'))
+}
+
 async function aborted(bench: Bench): Promise<void> {
   const { client, server } = await setupOf(bench)
   const abort = new AbortController()
@@ -215,6 +236,10 @@ async function badOptions(bench: Bench): Promise<void> {
     [{ version: 3 as 2 }, 'USE_BAD_OPTION'],
     [{ padding: { block: -1 } }, 'USE_BAD_OPTION'],
     [{ rekeyAfter: 0 }, 'USE_BAD_OPTION'],
+    [{ serverKey: undefined as never }, 'USE_BAD_OPTION'],
+    [{ serverkey: short } as object, 'USE_BAD_OPTION'],
+    [{ context: '\ud800' }, 'USE_BAD_OPTION'],
+    [{ waitForAccept: true, version: 1 }, 'USE_VERSION'],
   ]
   for (const [options, code] of wrong) {
     const pair = await bench.connect({ client: { ...client, ...options }, server })
