@@ -263,4 +263,26 @@ function searchForStrangers(memory: Buffer, wire: Buffer): void {
 
 const FRESH = Buffer.from(freshCore().bytes)
 
+test('what a client copies of its secret key and context is wiped when linear memory has it', () => {
+  const { Uint8Array: Real } = globalThis
+  const made: Uint8Array[] = []
+  const { secretKey } = clientKeys
+  const from: unknown[] = [secretKey, CONTEXT]
+  globalThis.Uint8Array = class extends Real {
+    constructor(...args: [never]) {
+      super(...args)
+      if (from.includes(args[0])) made.push(this)
+    }
+  } as typeof Uint8Array
+  try {
+    const options = { keyPair: clientKeys, serverKey: serverKeys.publicKey, context: CONTEXT }
+    Engine.client(freshCore(), options).close()
+  } finally {
+    globalThis.Uint8Array = Real
+  }
+  assert.is(made.length, 2)
+  assert.ok(made.every(copy => copy.length === 32 && copy.every(byte => byte === 0)))
+  assert.ok([secretKey, CONTEXT].every(own => own.some(byte => byte !== 0)))
+})
+
 test.run()

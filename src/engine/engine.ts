@@ -101,7 +101,14 @@ export class Engine {
 
   /** The connecting end: its hello is ready to be sent. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
   static client(core: Core, options: ClientEngineOptions): Engine {
-    return new Engine(core, clientSetup(core, options))
+    const setup = clientSetup(core, options)
+    try {
+      return new Engine(core, setup)
+    } finally {
+      // Copies of this one's own, and linear memory has them now. A server's serve its next client too.
+      setup.keyPair.secretKey.fill(0)
+      setup.context.fill(0)
+    }
   }
 
   /** The answering end. @throws ChannelError USE_BAD_KEY, USE_BAD_OPTION, USE_NO_MEMORY */
