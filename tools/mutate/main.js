@@ -37,10 +37,11 @@ const NOT_RUN = /^(?:suite\.(?!node)|slow\.|matrix|bench|package|recipes|readme|
 
 setPriority(19)
 const mutants = allMutants()
-const hash = createHash('sha256').update(mutants.map(it => `${it.file}:${it.start}:${it.what}`).join('\n'))
 const tests = readdirSync(join(ROOT, 'build/test')).filter(it => it.endsWith('.test.js') && !NOT_RUN.test(it))
-for (const test of tests) hash.update(readFileSync(join(ROOT, 'build/test', test)))
-const build = hash.digest('hex').slice(0, 12)
+const build = hashOf(mutants.map(it => `${it.file}:${it.start}:${it.what}`).join('\n'))
+const hashes = new Map(tests.map(it => [it, hashOf(readFileSync(join(ROOT, 'build/test', it)))]))
+/** What a change has survived: a test that is written for it has it tried again. */
+const against = hashOf([...hashes.values(), limit, slowest].join())
 const store = join(ROOT, 'build/mutate')
 mkdirSync(store, { recursive: true })
 
@@ -74,12 +75,16 @@ function allMutants() {
 /** @returns {Promise<Map<string, import('./reach.js').Reach>>} */
 async function allReach() {
   const path = join(store, `reach-${build}.jsonl`)
-  const found = new Map(linesOf(path).map(({ test, ...it }) => [test, it]))
+  const found = new Map(
+    linesOf(path)
+      .filter(it => it.hash === hashes.get(it.test))
+      .map(({ test, ...it }) => [test, it]),
+  )
   const missing = tests.filter(it => !found.has(it))
   await inSandboxes(missing, async (sandbox, test) => {
     const it = await reachOf(sandbox, test, mutants, slowest * 1000)
     found.set(test, it)
-    appendFileSync(path, `${JSON.stringify({ test, ...it })}\n`)
+    appendFileSync(path, `${JSON.stringify({ test, hash: hashes.get(test), ...it })}\n`)
     console.log(`${test}: ${it.seconds.toFixed(1)} s, reaches ${it.reached.length}`)
   })
   for (const [test, { failed }] of found)
@@ -90,13 +95,17 @@ async function allReach() {
 /** @returns {Promise<Map<number, Result>>} */
 async function allResults() {
   const path = join(store, `results-${build}.jsonl`)
-  const found = new Map(linesOf(path).map(it => [it.id, it]))
+  const found = new Map(
+    linesOf(path)
+      .filter(it => it.verdict === 'caught' || it.against === against)
+      .map(it => [it.id, it]),
+  )
   await inSandboxes(
     chosen.filter(it => !found.has(it.id)),
     async (sandbox, mutant) => {
       const result = await judge(sandbox, mutant)
       found.set(mutant.id, result)
-      appendFileSync(path, `${JSON.stringify(result)}\n`)
+      appendFileSync(path, `${JSON.stringify({ ...result, against })}\n`)
       if (result.verdict !== 'caught') console.log(describe(mutant, result))
     },
   )
@@ -107,7 +116,7 @@ async function allResults() {
 async function judge(sandbox, { id, file, start, end, text }) {
   const reaching = [...reach]
     .filter(([, it]) => !it.failed && it.reached.includes(id))
-    .sort(([, a], [, b]) => a.seconds - b.seconds)
+    .sort(([a, one], [b, other]) => Number(isAbout(b, file)) - Number(isAbout(a, file)) || one.seconds - other.seconds)
   if (reaching.length === 0) return { id, verdict: 'unreached' }
   const path = join(sandbox, 'build', file)
   const code = readFileSync(path, 'utf8')
@@ -119,13 +128,24 @@ async function judge(sandbox, { id, file, start, end, text }) {
       if (ran > 0 && spent + seconds > limit) break
       spent += seconds
       ran++
-      const { passed, hung } = await runTest(sandbox, test, 15_000 + 4000 * seconds)
+      const { passed, hung } = await runTest(sandbox, test, 10_000 + 4000 * seconds)
       if (!passed) return { id, verdict: 'caught', by: hung ? `${test}, which hung` : test, tests: ran }
     }
     return { id, verdict: 'survived', tests: ran, left: reaching.length - ran }
   } finally {
     writeFileSync(path, code)
   }
+}
+
+/** Whether a test file’s name has a word of the changed file’s path: it is the likeliest to notice. @param {string} test @param {string} file */
+function isAbout(test, file) {
+  const words = new Set(
+    file
+      .replace(/^src|\.js$/g, '')
+      .split(/\W+/)
+      .filter(Boolean),
+  )
+  return test.split(/\W+/).some(it => words.has(it))
 }
 
 /** @template T @param {T[]} items @param {(sandbox: string, item: T) => Promise<void>} work */
@@ -179,6 +199,11 @@ function randomFrom(seed) {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
+}
+
+/** @param {string | Buffer} data */
+function hashOf(data) {
+  return createHash('sha256').update(data).digest('hex').slice(0, 12)
 }
 
 /** @param {string} path @returns {any[]} */
