@@ -421,6 +421,12 @@ test('v2: the exporter gives both ends the same, and every label, context and le
     codeOf(() => client.exportKey('')),
     'USE_BAD_OPTION',
   )
+  for (const label of [new Uint8Array(4), 1, undefined, null]) {
+    assert.is(
+      codeOf(() => client.exportKey(label as never)),
+      'USE_BAD_OPTION',
+    )
+  }
   assert.is(
     codeOf(() => client.exportKey('a', '', 15)),
     'USE_BAD_OPTION',

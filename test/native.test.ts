@@ -1,5 +1,6 @@
 // The platform's own cipher and X25519: who uses them, both kinds in one connection, and that they are told of as they are.
 
+import { spawnSync } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -42,6 +43,23 @@ guarded(test, 'sockets say what is in use, and the option turns it off at one en
     () => Engine.client(new Core(wasm), { keyPair: keys, serverKey: 'any', native: 'no' as unknown as boolean }),
     'USE_BAD_OPTION',
   )
+})
+
+test('NOPKI_NATIVE=0 turns it off for a whole process', () => {
+  const core = new URL('../src/node/core.js', import.meta.url).href
+  const code = `import { nodeCore } from '${core}'; console.log(nodeCore().primitives?.name)`
+  const args = ['--input-type=module', '-e', code]
+  for (const [value, expected] of [
+    ['0', 'undefined'],
+    ['1', 'node:crypto, sodium-native'],
+    [undefined, 'node:crypto, sodium-native'],
+  ]) {
+    const { stdout } = spawnSync(process.execPath, args, {
+      env: { ...process.env, NOPKI_NATIVE: value },
+      encoding: 'utf8',
+    })
+    assert.is(stdout, `${expected}\n`)
+  }
 })
 
 guarded(test, 'one connection mixes both kinds, in both directions, whatever the ends use', async () => {

@@ -176,6 +176,7 @@ test('every link that is known, tags, both IP versions and their extensions', ()
     [1, ethernet('86dd', ip6(segment))],
     [1, ethernet('81000001', ethernet('0800', ip4(segment)).subarray(12))],
     [1, ethernet('88a80001', ethernet('81000001', ethernet('86dd', ip6(segment)).subarray(12)).subarray(12))],
+    [1, ethernet('91000001', ethernet('0800', ip4(segment)).subarray(12))],
     [12, ip4(segment)],
     [101, ip6(segment)],
     [113, Buffer.concat([Buffer.alloc(16), ip4(segment)])],

@@ -188,6 +188,15 @@ for (const version of VERSIONS) {
   })
 }
 
+test('a hello with a key of small order is not rejected, even by who has not opened it', () => {
+  const hello = client(2, addressed).take()
+  const opened = router.open(hello)!
+  hello.fill(0, 4, 36)
+  for (const call of [() => router.open(hello), () => router.reject(hello, opened, 2)]) {
+    assert.is(codeOf(call), 'PEER_WEAK_KEY')
+  }
+})
+
 test('a key pair that does not fit is refused', () => {
   const keyPair = { publicKey: clientKeys.publicKey, secretKey: serverKeys.secretKey }
   assert.is(

@@ -699,6 +699,7 @@ check('wrong options are typed errors at once', async () => {
   wrong({ idleTimeout: 1.5 }, 'USE_BAD_OPTION')
   wrong({ keepAlive: '1' }, 'USE_BAD_OPTION')
   wrong({ maxPendingHandshakes: 0 }, 'USE_BAD_OPTION')
+  createServer({ keyPair: serverKeys, authorize: 'anyone', maxPendingHandshakes: 1 })
   wrong({ rekeyAfter: 2 ** 31 }, 'USE_BAD_OPTION')
   wrong({ authorize: true }, 'USE_BAD_OPTION')
   wrong({ onKeys: 'file' }, 'USE_BAD_OPTION')
