@@ -33,13 +33,16 @@ export class SecureSocket extends SocketIdentity {
   #waitingWrite: Callback | undefined
   #liveness: Liveness | undefined
   #credit: SocketCredit | undefined
+  #rekeyDue = false
   /** What ends of messages have counted for. */
   #messageEnds = 0
 
   /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
   constructor(link: Link, options: ChannelOptions, authorization?: object) {
     const { allowHalfOpen = false } = options
-    super(link.transport, link.engine, { allowHalfOpen, highWaterMark: HIGH_WATER_MARK }, authorization)
+    // As of net.Socket, 'close' says whether there was an error.
+    const forStream = { allowHalfOpen, highWaterMark: HIGH_WATER_MARK, emitClose: false }
+    super(link.transport, link.engine, forStream, authorization)
     this.#link = link
     this.#acceptance = new Acceptance(link.engine)
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
@@ -73,9 +76,14 @@ export class SecureSocket extends SocketIdentity {
     return this.#acceptance.within(this.#answerTimeout)
   }
 
-  /** Turns this direction’s key over now, and not only when it is due. @throws ChannelError USE_CLOSED after `end()` */
+  /**
+   * Turns this direction’s key over now, and not only when it is due; if there is no room for it, ahead of what is written next.
+   * @throws ChannelError USE_CLOSED after `end()` or `destroy()`
+   */
   rekey(): void {
-    this.#link.engine.rekey()
+    if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
+    this.#rekeyDue = true
+    this.#sealRekey()
     this.#link.flush()
   }
 
@@ -152,6 +160,7 @@ export class SecureSocket extends SocketIdentity {
     this.#waitingWrite = undefined
     waiting?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
     callback(failure)
+    process.nextTick(() => this.emit('close', failure !== null))
   }
 
   /** False: the stream’s buffer is full, or nothing more will come. */
@@ -182,9 +191,22 @@ export class SecureSocket extends SocketIdentity {
     this.#credit?.opened(cost)
     this.#messageEnds += cost - data.length
     this.bytesRead += data.length
-    const wantsMore = data.length === 0 || this.push(data)
+    const wantsMore = data.length === 0 || this.#give(data)
     this.#onTaken()
     return wantsMore || (!this.destroyed && this.#credit?.readsAhead === true)
+  }
+
+  /** What a listener throws is a bug of the application’s, and not caught, as in net. The channel has not failed, and goes on. */
+  #give(data: Uint8Array | null): boolean {
+    try {
+      return this.push(data)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+      setImmediate(() => this.destroyed || this.read(0))
+      return false
+    }
   }
 
   #onControl(control: Control): boolean {
@@ -216,9 +238,9 @@ export class SecureSocket extends SocketIdentity {
     const { engine } = this.#link
     const due = this.#credit?.finalDue
     if (due) engine.end()
-    if (!engine.writeEnded) return void this.push(null)
+    if (!engine.writeEnded) return void this.#give(null)
     this.#link.flush()
-    const end = (error?: Error | null) => (error ? this.destroy(error) : this.push(null))
+    const end = (error?: Error | null) => (error ? this.destroy(error) : this.#give(null))
     this.#whenPeerEnded(() => (due ? this.#endTransport(end) : end()))
   }
 
@@ -237,26 +259,45 @@ export class SecureSocket extends SocketIdentity {
     else this.#whenWritable(callback)
   }
 
-  /** Seals all of the chunks, in as few records as hold them, waiting for the transport where it wants that. */
+  /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
   #writeAll(chunks: Uint8Array[], callback: Callback): void {
     const source = new Gather(chunks)
     const go = (error?: Error | null): void => {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
+      let waitsFor: 'nothing' | 'credit' | 'transport'
       try {
-        while (source.left > 0) {
-          const room = this.#credit?.room
-          if (room === 0) return this.#whenGranted(go)
-          const written = this.#link.engine.writeFrom(source, false, room)
-          this.bytesWritten += written
-          this.#credit?.sent(written)
-          if (!this.#link.flush()) return this.#whenWritable(source.left > 0 ? go : callback)
-        }
+        waitsFor = this.#sealFrom(source)
       } catch (caught) {
         return callback(caught as Error)
       }
-      callback()
+      if (waitsFor === 'credit') this.#whenGranted(go)
+      else if (waitsFor === 'transport') this.#whenWritable(source.left > 0 ? go : callback)
+      else callback()
     }
     go()
+  }
+
+  #sealFrom(source: Gather): 'nothing' | 'credit' | 'transport' {
+    if (this.#rekeyDue) this.#sealRekey()
+    while (source.left > 0) {
+      const room = this.#credit?.room
+      if (room === 0) return 'credit'
+      const written = this.#link.engine.writeFrom(source, false, room)
+      this.bytesWritten += written
+      this.#credit?.sent(written)
+      if (!this.#link.flush()) return 'transport'
+    }
+    return 'nothing'
+  }
+
+  #sealRekey(): void {
+    try {
+      this.#link.engine.rekey()
+      this.#rekeyDue = false
+    } catch (error) {
+      // If the engine has failed, who reads finds out.
+      this.#rekeyDue = error instanceof ChannelError && error.code === 'USE_SEND_FULL'
+    }
   }
 
   /** Who the peer was can be asked when the engine is gone. Until then nothing is kept of it twice. */
