@@ -10,7 +10,9 @@ import { beginHandshake, receivedMessage } from "./handshake/drive"
 import { openHello as readHello, rejectHello as refuseHello } from "./handshake/route"
 import { random } from "./host"
 import { Arena, allocate as take, createArena as create, release as give, wipeStack } from "./memory"
-import { consume as consumeData, dataPointer as dataWindow, read as readStream, readerReceived, readerRoom, readerWindow } from "./reader"
+import {
+  consume as consumeData, dataPointer as dataWindow, read as readStream, readerHeld, readerReceived, readerRoom, readerWindow
+} from "./reader"
 import { newOpener } from "./opener"
 import { crypto_generichash, crypto_scalarmult_base } from "./sodium"
 import {
@@ -163,8 +165,7 @@ export function read(channel: usize): i32 {
 
 /** How many received bytes wait for the rest of their record. */
 export function bytesHeld(channel: usize): u32 {
-  const reader = changetype<Channel>(channel).reader
-  return reader.end - reader.start
+  return readerHeld(changetype<Channel>(channel).reader)
 }
 
 /** Where the opened bytes are. */

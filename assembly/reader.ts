@@ -5,15 +5,15 @@ import {
 } from "../src/wire/abi"
 import { CODE_BYTES, PLAINTEXT_DATA, RECORD_SEALED, STREAM_HEADER_BYTES } from "../src/wire/layout"
 import {
-  STATUS_RECORD_AFTER_END, STATUS_RECORD_LONG, STATUS_RECORD_PADDING, STATUS_RECORD_SHORT, STATUS_RECORD_SIZE,
+  STATUS_RECORD_AFTER_END, STATUS_RECORD_CHEAP, STATUS_RECORD_LONG, STATUS_RECORD_PADDING, STATUS_RECORD_SHORT, STATUS_RECORD_SIZE,
   STATUS_RECORD_TYPE, STATUS_TOO_LONG
 } from "../src/wire/status"
 import {
-  FLAG_FINAL, FLAG_MESSAGE_END, FLAG_RESERVED, RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA,
+  CHEAP_MOST, CHEAP_RECORD, CHEAP_REPAID, FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, FLAG_RESERVED, RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA,
   TYPE_MASK
 } from "../src/wire/stream"
 import { CIPHER_BYTES, Cipher, openRecord, overheadOf, plaintextOf, startSecretstream } from "./cipher"
-import { Arena, allZero, giveBuffer, takeBuffer } from "./memory"
+import { Arena, allZero, allocate, giveBuffer, release, takeBuffer } from "./memory"
 import { Plaintext, Record } from "./wire/record"
 
 /*
@@ -23,6 +23,8 @@ import { Plaintext, Record } from "./wire/record"
  * │ start u32, end u32: received bytes not yet opened; used u32: how far the buffer was used │
  * │ data u32, length u32: opened bytes not yet consumed, offsets into the buffer             │
  * │ payload u32, payload length u32: an alert or control that waits behind that data         │
+ * │ parked u32, parked length u32: the start of a record, kept while no buffer is held       │
+ * │ debt u32: what cheap records count for, and is not paid                                  │
  * │ failure i32: a status that waits behind that data                                        │
  * │ pending u8: the event that waits behind that data                                        │
  * │ ended u8: the final record or an alert was opened                                        │
@@ -37,7 +39,10 @@ const DATA: usize = USED + 4
 const LENGTH: usize = DATA + 4
 const PAYLOAD: usize = LENGTH + 4
 const PAYLOAD_LENGTH: usize = PAYLOAD + 4
-const FAILURE: usize = PAYLOAD_LENGTH + 4
+const PARKED: usize = PAYLOAD_LENGTH + 4
+const PARKED_LENGTH: usize = PARKED + 4
+const DEBT: usize = PARKED_LENGTH + 4
+const FAILURE: usize = DEBT + 4
 const PENDING: usize = FAILURE + 4
 const ENDED: usize = PENDING + 1
 const HEADER: usize = ENDED + 1
@@ -62,6 +67,12 @@ export class Reader {
   set payload(at: u32) { store<u32>(changetype<usize>(this), at, PAYLOAD) }
   get payloadLength(): u32 { return load<u32>(changetype<usize>(this), PAYLOAD_LENGTH) }
   set payloadLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, PAYLOAD_LENGTH) }
+  get parked(): usize { return load<u32>(changetype<usize>(this), PARKED) }
+  set parked(pointer: usize) { store<u32>(changetype<usize>(this), pointer, PARKED) }
+  get parkedLength(): u32 { return load<u32>(changetype<usize>(this), PARKED_LENGTH) }
+  set parkedLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, PARKED_LENGTH) }
+  get debt(): u32 { return load<u32>(changetype<usize>(this), DEBT) }
+  set debt(count: u32) { store<u32>(changetype<usize>(this), count, DEBT) }
   get failure(): i32 { return load<i32>(changetype<usize>(this), FAILURE) }
   set failure(status: i32) { store<i32>(changetype<usize>(this), status, FAILURE) }
   get pending(): i32 { return load<u8>(changetype<usize>(this), PENDING) }
@@ -81,12 +92,15 @@ export function readerRoom(reader: Reader): u32 {
     reader.start = 0
     reader.end = rest
   }
-  return BUFFER_BYTES - reader.end
+  return BUFFER_BYTES - reader.end - reader.parkedLength
 }
 
 /** Where received bytes belong, or 0: no memory. */
 export function readerWindow(arena: Arena, reader: Reader): usize {
-  if (!reader.buffer) reader.buffer = takeBuffer(arena)
+  if (!reader.buffer) {
+    reader.buffer = takeBuffer(arena)
+    if (reader.buffer) unpark(arena, reader)
+  }
   return reader.buffer ? reader.buffer + reader.end : 0
 }
 
@@ -95,7 +109,13 @@ export function readerReceived(reader: Reader, length: u32): i32 {
   if (!reader.buffer || length > <u32>BUFFER_BYTES - reader.end) return STATUS_TOO_LONG
   reader.end += length
   reader.used = max(reader.used, reader.end)
+  repay(reader, CHEAP_REPAID)
   return 0
+}
+
+/** Received bytes that are not yet opened. */
+export function readerHeld(reader: Reader): u32 {
+  return reader.end - reader.start + reader.parkedLength
 }
 
 /**
@@ -106,7 +126,10 @@ export function read(arena: Arena, reader: Reader): i32 {
   if (reader.length) return EVENT_DATA
   if (reader.failure) return reader.failure
   if (reader.pending) return report(arena, reader, reader.pending)
-  if (!takeHeader(reader)) return EVENT_NONE
+  if (!takeHeader(reader)) {
+    park(arena, reader)
+    return EVENT_NONE
+  }
   while (reader.start < reader.end) {
     const event = readRecord(reader)
     if (event == INCOMPLETE) break
@@ -119,6 +142,7 @@ export function read(arena: Arena, reader: Reader): i32 {
   }
   if (reader.length) return EVENT_DATA
   releaseIdle(arena, reader)
+  park(arena, reader)
   return EVENT_NONE
 }
 
@@ -137,6 +161,9 @@ export function consume(arena: Arena, reader: Reader, length: u32): i32 {
 }
 
 export function releaseReader(arena: Arena, reader: Reader): void {
+  release(arena, reader.parked, reader.parkedLength)
+  reader.parked = 0
+  reader.parkedLength = 0
   giveBuffer(arena, reader.buffer, reader.used)
   reader.buffer = 0
   reader.start = 0
@@ -192,11 +219,15 @@ function readEmpty(reader: Reader, plaintext: Plaintext, capacity: u32, flags: u
     reader.ended = true
     return EVENT_END
   }
+  if (owe(reader)) return STATUS_RECORD_CHEAP
   return flags & FLAG_MESSAGE_END ? EVENT_MESSAGE : EVENT_NONE
 }
 
 function accept(reader: Reader, plaintext: Plaintext, length: u32, flags: u32): i32 {
   const type = plaintext.type & TYPE_MASK
+  // What ends the direction is the last of its kind.
+  const cheap = type == TYPE_CONTROL || (flags & FLAG_REKEY) != 0 || (type == TYPE_DATA && !length)
+  if (cheap && !(flags & FLAG_FINAL) && owe(reader)) return STATUS_RECORD_CHEAP
   if (type == TYPE_DATA) {
     joinData(reader, plaintext.data, length)
     if (flags & FLAG_FINAL) reader.ended = true
@@ -224,6 +255,41 @@ function joinData(reader: Reader, from: usize, length: u32): void {
     memory.copy(dataPointer(reader) + reader.length, from, length)
   }
   reader.length += length
+  repay(reader, length)
+}
+
+/** "Records without data": one more of them. True: there are too many. */
+function owe(reader: Reader): bool {
+  reader.debt += CHEAP_RECORD
+  return reader.debt > <u32>CHEAP_MOST
+}
+
+function repay(reader: Reader, count: u32): void {
+  reader.debt -= min(reader.debt, count)
+}
+
+/** The start of a record may be all that ever comes: it does not hold a buffer while it is short. */
+function park(arena: Arena, reader: Reader): void {
+  const rest = reader.end - reader.start
+  if (!reader.buffer || !rest || rest > PARKED_MOST) return
+  const parked = allocate(arena, rest)
+  if (!parked) return
+  memory.copy(parked, reader.buffer + reader.start, rest)
+  releaseReader(arena, reader)
+  reader.parked = parked
+  reader.parkedLength = rest
+}
+
+function unpark(arena: Arena, reader: Reader): void {
+  const parked = reader.parked
+  const parkedLength = reader.parkedLength
+  if (!parked) return
+  memory.copy(reader.buffer, parked, parkedLength)
+  release(arena, parked, parkedLength)
+  reader.parked = 0
+  reader.parkedLength = 0
+  reader.end = parkedLength
+  reader.used = parkedLength
 }
 
 /** Reports what waited behind the data. A control record that ends its direction is followed by that end. */
@@ -239,5 +305,8 @@ function report(arena: Arena, reader: Reader, event: i32): i32 {
 }
 
 function releaseIdle(arena: Arena, reader: Reader): void {
-  if (reader.start == reader.end && !reader.length) releaseReader(arena, reader)
+  if (reader.buffer && reader.start == reader.end && !reader.length) releaseReader(arena, reader)
 }
+
+// In bytes. The tail of a read is longer, as a rule: that buffer would soon be taken again.
+const PARKED_MOST: u32 = 2048

@@ -264,7 +264,7 @@ for (const version of VERSIONS) {
     )
     assert.is(
       codeOf(() => client.wrote(LIMITS[version] + 1)),
-      'USE_SEND_FULL',
+      'USE_BAD_OPTION',
     )
   })
 

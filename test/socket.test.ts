@@ -847,7 +847,10 @@ for (const version of VERSIONS) {
     // Version 1's challenge has no version: any 176 bytes are a challenge that does not open.
     await rejects(dial(http, { version }), version === 2 ? 'PEER_VERSION' : 'PEER_KEY_UNREADABLE')
     const garbage = await plainServer(socket => {
-      socket.once('data', () => socket.write(someBytes(5000)))
+      const bytes = Buffer.from(someBytes(5000))
+      // What would be the session key is one that could be.
+      bytes.writeUInt8(7, 31)
+      socket.once('data', () => socket.write(bytes))
     })
     await rejects(dial(garbage, { version }), version === 2 ? 'PEER_VERSION' : 'PEER_KEY_UNREADABLE')
     const closing = await plainServer(socket => {

@@ -18,6 +18,7 @@ export class Core {
   readonly arena: number
   /** What the host has faster than the linked code, if anything. */
   readonly primitives: HostPrimitives | undefined
+  #drawFailure: { error: unknown } | undefined
   #memory: CoreExports['memory']
   #bytes: Uint8Array<ArrayBuffer>
 
@@ -34,7 +35,7 @@ export class Core {
   ) {
     this.primitives = primitives
     const host = {
-      random: (pointer: number, length: number) => random(this.view(pointer, length)),
+      random: (pointer: number, length: number) => this.#draw(random, this.view(pointer, length)),
       ...(primitives?.imports((pointer, length) => this.view(pointer, length)) ?? NO_PRIMITIVES),
     }
     try {
@@ -66,6 +67,28 @@ export class Core {
 
   copy(pointer: number, length: number): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(pointer, pointer + length)
+  }
+
+  /**
+   * Behind every call that may draw: throws what the random source has thrown meanwhile. What the call has made is no secret then, and
+   * `wipe` has to do away with it first.
+   */
+  checkDraws(wipe: () => void = () => {}): void {
+    const failure = this.#drawFailure
+    if (!failure) return
+    this.#drawFailure = undefined
+    wipe()
+    throw failure.error
+  }
+
+  /** An exception would leave the core amid its work, and nobody could wipe what is half made. */
+  #draw(random: RandomSource, out: Uint8Array<ArrayBuffer>): void {
+    try {
+      random(out)
+    } catch (error) {
+      out.fill(0)
+      this.#drawFailure ??= { error }
+    }
   }
 
   /** Runs `use` with `size` zeroed bytes of linear memory, which are wiped behind it. */

@@ -87,6 +87,8 @@ export class Engine {
   #connected: 'no' | 'unreported' | 'yes' = 'no'
   #linkClosed: 'no' | 'clean' | 'failed' = 'no'
   #readEnded = false
+  /** How much room the write window had that was asked for last, and not yet written to. */
+  #window = 0
   #fullRoom = 0
   /**
    * Version 1: of much data, the last record is made a full one too, for behind a short one there has to be a pause ("The published
@@ -200,7 +202,9 @@ export class Engine {
   /** So many bytes were received into the window. */
   received(length: number): void {
     this.#check()
+    checkLength(length)
     const event = this.#core.exports.received(this.#channel, length)
+    this.#core.checkDraws(() => this.close())
     if (event < 0) throw this.#fail(event)
     if (event === EVENT_PROVED) this.#begin()
   }
@@ -264,6 +268,7 @@ export class Engine {
 
   /** So many bytes of the data window were read. */
   consume(length: number): void {
+    checkLength(length)
     const status = this.#core.exports.consume(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the data window holds')
   }
@@ -289,11 +294,17 @@ export class Engine {
   writeWindow(wanted = this.#fullRoom): Uint8Array {
     this.#check()
     const length = this.#writeRoom(wanted)
+    this.#window = length
     return this.#core.view(length === 0 ? 0 : this.#writePointer(length), length)
   }
 
   /** So many bytes were written into the window: they become one record. */
   wrote(length: number, endOfMessage = false): void {
+    this.#check()
+    checkLength(length)
+    // What lies there otherwise is what was there before.
+    if (length > this.#window) throw badOption('length', length, 'no more than the write window holds')
+    this.#window = 0
     this.#seal(length, endOfMessage ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA)
   }
 
@@ -378,6 +389,7 @@ export class Engine {
 
   /** So many bytes of the send window were sent, or copied to be. */
   sent(length: number): void {
+    checkLength(length)
     const status = this.#core.exports.sent(this.#open(), length)
     if (status < 0) throw badOption('length', length, 'no more than the send window holds')
   }
@@ -409,6 +421,7 @@ export class Engine {
     this.#shape = { limit, block, rekeyAfter, hostFrom: cipher?.from ?? 0 }
     this.#padTo(block)
     const status = exports.start(channel)
+    this.#core.checkDraws(() => this.close())
     if (status < 0) throw this.#fail(status)
     this.#fullRoom = exports.roomWhenEmpty(channel)
     this.#padsLast = version === 1 && block === 0 && limit % RECORD_LIMIT_1 === 0
@@ -450,7 +463,7 @@ export class Engine {
     const pointer = this.#writePointer(length)
     source.copyTo(this.#core.bytes, pointer, length)
     if (padded) this.#core.exports.shapeRecords(this.#channel, 0, RECORD_LIMIT_1, 0, 0)
-    this.wrote(length, endOfMessage && source.left === 0)
+    this.#seal(length, endOfMessage && source.left === 0 ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA)
     if (padded) this.#core.exports.shapeRecords(this.#channel, 0, 0, 0, 0)
     if (this.#padsLast) this.#fullRecords = length === this.#fullRoom ? this.#fullRecords + 1 : 0
     return true
@@ -575,8 +588,14 @@ function createChannel(core: Core, setup: Setup): number {
     bytes.set(context, pointer + SETUP_CONTEXT)
     return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.flags, pointer, context.length)
   })
+  core.checkDraws(() => channel && core.exports.closeChannel(channel))
   if (channel === 0) throw new ChannelError('USE_NO_MEMORY')
   return channel
+}
+
+/** WebAssembly would take what is none for another number. @throws ChannelError USE_BAD_OPTION */
+function checkLength(length: number): void {
+  checkInteger('length', length, 0, 0x7fffffff)
 }
 
 /** UTF-8 of at most `limit` bytes, cut between characters. */

@@ -53,6 +53,10 @@ export function errorOf(core: Core, channel: number, setup: Setup, status: numbe
       return fails('PEER_MALFORMED', `the ${peer} sent a record of an unknown type`)
     case Status.STATUS_RECORD_PADDING:
       return fails('PEER_MALFORMED', `the ${peer} sent a record with padding that is not zero`)
+    case Status.STATUS_RECORD_CHEAP:
+      return fails('PEER_OVERRUN', `the ${peer} sent too many records without data`, {
+        next: 'the peer’s implementation is at fault, or it means harm: records without data are as much work as others',
+      })
     case Status.STATUS_RECORD_COUNT:
       return fails('PEER_MALFORMED', `the ${peer} never turned its key over`)
     case Status.STATUS_RECORD_AFTER_END:

@@ -33,10 +33,11 @@ export class RecordOpener {
 
   /**
    * The plaintext of a whole record ("The stream"), padding included. In version 1 the tag is ahead of it.
-   * @throws ChannelError PEER_BAD_RECORD where it does not open; those behind it will not either
+   * @throws ChannelError PEER_BAD_RECORD where it does not open; those behind it will not either; USE_CLOSED
    */
   open(record: Uint8Array): Uint8Array {
     const core = this.#core
+    if (this.#opener === 0) throw new ChannelError('USE_CLOSED', 'the opener is closed')
     const length = (record[0] ?? 0) | ((record[1] ?? 0) << 8)
     if (!isBytes(record) || lengthOf(record) !== length || length < RECORD_MIN)
       throw badRecord('it is not one whole record')
@@ -49,7 +50,9 @@ export class RecordOpener {
     })
   }
 
+  /** A second close does nothing. */
   close(): void {
+    if (this.#opener === 0) return
     this.#core.exports.closeOpener(this.#core.arena, this.#opener)
     this.#opener = 0
   }

@@ -62,6 +62,7 @@ export class Router {
       bytes.set(this.#keyPair.secretKey, secretKey)
       bytes.set(firstOf(received), hello)
       const status = exports.rejectHello(arena, secretKey, hello, code, reject)
+      this.#core.checkDraws()
       if (status < 0) throw errorOf(status)
       return this.#core.copy(reject, REJECT_BYTES)
     })

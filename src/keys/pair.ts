@@ -16,6 +16,7 @@ export interface KeyPair {
 export function drawKeyPair(core: Core): KeyPair {
   return core.lend(2 * KEY_BYTES, pair => {
     core.exports.drawKeyPair(pair)
+    core.checkDraws()
     return { publicKey: core.copy(pair + KEY_BYTES, KEY_BYTES), secretKey: core.copy(pair, KEY_BYTES) }
   })
 }

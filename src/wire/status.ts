@@ -19,6 +19,7 @@ export const STATUS_RECORD_TYPE = -15 // an unknown type, or a flag that must be
 export const STATUS_RECORD_PADDING = -16 // padding that is not zero
 export const STATUS_RECORD_AFTER_END = -17 // bytes behind the end of a direction
 export const STATUS_RECORD_COUNT = -18 // more records under one key than a nonce can count
+export const STATUS_RECORD_CHEAP = -19 // more records without data than are taken
 
 // The caller is at fault, or the machine.
 export const STATUS_PHASE = -32 // not possible in the channel's present phase

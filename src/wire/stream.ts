@@ -29,6 +29,11 @@ export const TAG_FINAL = 3
 export const REKEY_BYTES = 1073741824
 export const REKEY_RECORDS = 1048576
 
+// "Records without data": what one counts for, what a read pays of that beside its data, and how much may be unpaid; in bytes.
+export const CHEAP_RECORD = 32
+export const CHEAP_REPAID = 1024
+export const CHEAP_MOST = 2097152
+
 export const ALERT_GENERAL = 1
 export const ALERT_BAD_RESPONSE = 2
 export const ALERT_NOT_AUTHORIZED = 3
