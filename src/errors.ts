@@ -68,8 +68,8 @@ export const ERRORS = {
     next: 'someone may be interfering, or the peer’s implementation is at fault',
   },
   PEER_OVERRUN: {
-    means: 'the peer sent more than this end takes unread',
-    next: 'read faster; if the peer knows credit, its implementation is at fault',
+    means: 'the peer sent more than this end takes unread, or too many records without data',
+    next: 'read faster; if the peer knows credit, or sent no data, its implementation is at fault',
   },
   LINK_CLOSED: {
     means: 'the connection closed before the handshake was over',

@@ -37,7 +37,8 @@ function fileOf(pathname) {
   throw new Error(`there is no ${pathname}`)
 }
 
-new WebSocketServer({ server }).on('connection', async socket => {
+// Without a limit, `ws` collects up to 100 MiB of a stranger's message before anybody sees a byte of it.
+new WebSocketServer({ server, maxPayload: 131_072 }).on('connection', async socket => {
   try {
     // Anyone may see this page, so anyone may use its channel: `authorize: peer => …` lets in only whom you know.
     const channel = await acceptWebSocket(socket, { keyPair, authorize: 'anyone' })
