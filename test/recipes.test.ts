@@ -17,6 +17,9 @@ const folder = workFolder(test)
 const RECIPES = new URL('../../docs/recipes/', import.meta.url)
 const CLIENT = fileURLToPath(new URL('published/client.js', import.meta.url))
 
+let stopServer = () => {}
+test.after(() => stopServer())
+
 /** What a recipe takes for granted, and what the shell knows of it; `place` is the folder that it runs in. */
 const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = {
   async 'postgresql.md'() {
@@ -26,7 +29,7 @@ const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = 
   async 'published-program.md'(place) {
     const [server, client] = [generateKeyPair(), generateKeyPair()]
     const { port, stop } = await startServer(server, ['say hi there'])
-    test.after(stop)
+    stopServer = stop
     // The code in it is that of somebody who has installed the package.
     mkdirSync(join(place, 'node_modules'))
     symlinkSync(ROOT, join(place, 'node_modules', 'nopki'))
