@@ -2,14 +2,9 @@
 
 import { once } from 'node:events'
 import type net from 'node:net'
-import {
-  type ConnectOptions,
-  connect,
-  createServer,
-  generateKeyPair,
-  type SecureSocket,
-  type ServeOptions,
-} from '../../src/node/index.js'
+import { connect, createServer, generateKeyPair, type SecureSocket, type ServeOptions } from '../../src/node/index.js'
+import type { Runner } from '../runtimes/launch.js'
+import type { Call } from '../suite/main.js'
 import { startRelay } from './relay.js'
 import { type Client, type Ending, type Server, startClient, startServer } from './standin.js'
 
@@ -20,76 +15,112 @@ export interface Row {
   stop(): void
 }
 
-export function rows({ relays = [25] } = {}): Row[] {
+/** @param runner a runtime for our client; without it, this process. Then there are no rows of our server. */
+export function rows({ relays = [25], runner }: { relays?: number[]; runner?: Runner } = {}): Row[] {
+  const calls = callRows(relays, runner)
+  return runner ? calls : [...calls, ...serveRows(relays)]
+}
+
+/** That program as the server. */
+function callRows(relays: number[], runner: Runner | undefined): Row[] {
+  const heardAll = (ending: Ending) => heard(ending) === MESSAGES
+  return [
+    ...[0, 1, 5].map(apart =>
+      calledRow(runner, `client, 20 messages of 10 bytes, ${apart} ms apart`, {
+        steps: [`hear ${MESSAGES.length}`],
+        says: { texts: messages(), apart },
+        good: heardAll,
+      }),
+    ),
+    calledRow(runner, 'client, 50 KB with maxRecord: 1024', {
+      steps: [`hear ${BULK.length}`],
+      says: { texts: [BULK], apart: 0, maxRecord: 1024 },
+      good: ending => heard(ending) === BULK,
+    }),
+    ...relays.map(every =>
+      calledRow(runner, `client, over a relay that delivers every ${every} ms`, {
+        steps: ['hear 8', 'say answer', 'hear 8', 'say answer'],
+        every,
+        says: { texts: [QUESTION, QUESTION], apart: 'answered' },
+        good: ending => heard(ending) === QUESTION + QUESTION,
+      }),
+    ),
+  ]
+}
+
+/** That program as the client. */
+function serveRows(relays: number[]): Row[] {
+  const answered = (ending: Ending) => heard(ending) === ANSWER && ending.ended === `alert 1 ${REASON}`
+  const relayed = relays.flatMap(every => [
+    servedRow(`server, over a relay that delivers every ${every} ms`, {
+      steps: ['say question', 'hear 6', 'say question', 'hear 6'],
+      every,
+      serve: socket => socket.on('data', () => socket.write(ANSWER)),
+      good: ending => heard(ending) === ANSWER + ANSWER,
+    }),
+    servedRow(`server speaks first, over a relay that delivers every ${every} ms`, {
+      steps: ['hear 6'],
+      every,
+      serve: socket => socket.write(ANSWER),
+      good: ending => heard(ending) === ANSWER,
+    }),
+    servedRow(`server, 20 messages, padding: 'full', over a relay that delivers every ${every} ms`, {
+      steps: ['say question', `hear ${MESSAGES.length}`],
+      every,
+      options: { padding: 'full' },
+      serve: socket => socket.once('data', () => send(socket, 1)),
+      good: ending => heard(ending) === MESSAGES,
+    }),
+  ])
   return [
     servedRow('server writes, then an alert at once, after a client’s message', {
       steps: ['say question', 'hear all'],
       serve: socket => socket.once('data', () => answerAndLeave(socket)),
-      good: ending => heard(ending) === ANSWER && ending.ended === `alert 1 ${REASON}`,
+      good: answered,
     }),
     servedRow('server speaks first: write and alert at once', {
       steps: ['hear all'],
       serve: answerAndLeave,
-      good: ending => heard(ending) === ANSWER && ending.ended === `alert 1 ${REASON}`,
+      good: answered,
     }),
-    ...[0, 1, 5].map(apart =>
-      calledRow(`client, 20 messages of 10 bytes, ${apart} ms apart`, {
-        steps: [`hear ${MESSAGES.length}`],
-        call: socket => messages(socket, apart),
-        good: ending => heard(ending) === MESSAGES,
-      }),
-    ),
     ...[0, 1, 5].map(apart =>
       servedRow(`server, 20 messages of 10 bytes, ${apart} ms apart`, {
         steps: ['say question', `hear ${MESSAGES.length}`],
-        serve: socket => socket.once('data', () => messages(socket, apart)),
+        serve: socket => socket.once('data', () => send(socket, apart)),
         good: ending => heard(ending) === MESSAGES,
       }),
     ),
-    calledRow('client, 50 KB with maxRecord: 1024', {
-      steps: [`hear ${BULK.length}`],
-      options: { maxRecord: 1024 },
-      call: socket => void socket.write(BULK),
-      good: ending => heard(ending) === BULK,
-    }),
     servedRow('server, 50 KB with maxRecord: 1024', {
       steps: ['say question', `hear ${BULK.length}`],
       options: { maxRecord: 1024 },
       serve: socket => socket.once('data', () => socket.write(BULK)),
       good: ending => heard(ending) === BULK,
     }),
-    ...relays.flatMap(every => [
-      calledRow(`client, over a relay that delivers every ${every} ms`, {
-        steps: ['hear 8', 'say answer', 'hear 8', 'say answer'],
-        every,
-        call: async socket => {
-          socket.on('data', () => socket.write(QUESTION))
-          socket.write(QUESTION)
-        },
-        good: ending => heard(ending) === QUESTION + QUESTION,
-      }),
-      servedRow(`server, over a relay that delivers every ${every} ms`, {
-        steps: ['say question', 'hear 6', 'say question', 'hear 6'],
-        every,
-        serve: socket => socket.on('data', () => socket.write(ANSWER)),
-        good: ending => heard(ending) === ANSWER + ANSWER,
-      }),
-    ]),
+    ...relayed,
+    ...refusals(),
+  ]
+}
+
+/** Where that program aborts at a code that it does not know. */
+function refusals(): Row[] {
+  const steps = ['say question', 'hear all']
+  const told = (text: string) => (ending: Ending) => !ending.aborted && ending.ended.startsWith(`alert 1 ${text}`)
+  return [
     servedRow('server refuses the client', {
-      steps: ['say question', 'hear all'],
+      steps,
       options: { authorize: () => false },
-      good: ending => !ending.aborted && ending.ended.startsWith('alert 1 not authorized'),
+      good: told('not authorized: '),
     }),
     servedRow('server, idleTimeout', {
-      steps: ['say question', 'hear all'],
+      steps,
       options: { idleTimeout: 100 },
       serve: socket => socket.resume(),
-      good: ending => !ending.aborted && ending.ended.startsWith('alert 1 idle'),
+      good: told('idle timeout'),
     }),
     servedRow('server, alert(4)', {
-      steps: ['say question', 'hear all'],
+      steps,
       serve: socket => socket.once('data', () => socket.alert(4, REASON).catch(() => {})),
-      good: ending => !ending.aborted && ending.ended === `alert 1 shutting down: ${REASON}`,
+      good: told(`shutting down: ${REASON}`),
     }),
   ]
 }
@@ -133,8 +164,9 @@ function servedRow(
 
 /** Our client, and that program as the server. */
 function calledRow(
+  runner: Runner | undefined,
   name: string,
-  { steps, every, good, options, call }: Common & { options?: Partial<ConnectOptions>; call: Served },
+  { steps, every, good, says }: Common & { says: Pick<Call, 'texts' | 'apart' | 'maxRecord'> },
 ): Row {
   let server: Server | undefined
   return {
@@ -142,26 +174,40 @@ function calledRow(
     async run() {
       server ??= await startServer(serverKeys, steps)
       const relay = every === undefined ? undefined : await startRelay(server.port, every)
-      const socket = await connect({
-        host: '127.0.0.1',
-        port: relay?.port ?? server.port,
-        keyPair: clientKeys,
-        serverKey: serverKeys.publicKey,
-        version: 1,
-        allowTruncation: true,
-        ...options,
-      })
-      socket.on('error', () => {}).resume()
-      call(socket)
-      patience(socket)
+      const port = relay?.port ?? server.port
+      const call = { port, serverKey: hex(serverKeys.publicKey), keys: HEX_KEYS, ...says }
+      // How it ends here says nothing: that program has heard all of it, or it has not.
+      const calling = runner ? runner.run({ do: 'call', call }, () => {}) : callHere(call)
+      calling.catch(() => {})
       const ending = await server.next()
       if (ending.aborted) server = undefined
-      socket.destroy()
+      await calling.catch(() => {})
       relay?.close()
       return good(ending)
     },
     stop: () => server?.stop(),
   }
+}
+
+async function callHere({ port, texts, apart, maxRecord }: Call): Promise<void> {
+  const socket = await connect({
+    host: '127.0.0.1',
+    port,
+    keyPair: clientKeys,
+    serverKey: serverKeys.publicKey,
+    version: 1,
+    allowTruncation: true,
+    ...(maxRecord && { maxRecord }),
+  })
+  patience(socket)
+  const closed = new Promise(resolve => socket.on('error', () => {}).once('close', resolve))
+  if (apart !== 'answered') socket.resume()
+  for (const text of texts) {
+    socket.write(text)
+    if (apart === 'answered') await Promise.race([once(socket, 'data'), closed])
+    else if (apart > 0) await new Promise(resolve => setTimeout(resolve, apart))
+  }
+  await closed
 }
 
 type Served = (socket: SecureSocket) => unknown
@@ -171,11 +217,19 @@ function answerAndLeave(socket: SecureSocket): void {
   socket.alert(1, REASON).catch(() => {})
 }
 
-async function messages(socket: SecureSocket, apart: number): Promise<void> {
-  for (let at = 0; at < MESSAGES.length; at += 10) {
-    socket.write(MESSAGES.slice(at, at + 10))
+async function send(socket: SecureSocket, apart: number): Promise<void> {
+  for (const message of messages()) {
+    socket.write(message)
     await (apart === 0 ? null : new Promise(resolve => setTimeout(resolve, apart)))
   }
+}
+
+function messages(): string[] {
+  return Array.from({ length: 20 }, (_, at) => `message ${String(at).padStart(2)}`)
+}
+
+function hex(key: Uint8Array): string {
+  return Buffer.from(key).toString('hex')
 }
 
 /** Ends a connection in which that program waits for what it has lost. */
@@ -203,5 +257,6 @@ const PATIENCE_MS = 5000
 const QUESTION = 'question'
 const ANSWER = 'answer'
 const REASON = 'that is all for today'
-const MESSAGES = Array.from({ length: 20 }, (_, at) => `message ${String(at).padStart(2)}`).join('')
+const MESSAGES = messages().join('')
+const HEX_KEYS = { publicKey: hex(clientKeys.publicKey), secretKey: hex(clientKeys.secretKey) }
 const BULK = 'the quick brown fox jumps'.repeat(2048)

@@ -37,6 +37,7 @@ export type Command =
   | { do: 'serve'; relay: string; keys: HexKeys; parts: Part[] }
   | { do: 'talk'; targets: Target[] }
   | { do: 'flood'; target: Target; part: Part }
+  | { do: 'call'; call: Call }
   | { do: 'identify' }
 
 /** What one end of a connection does. */
@@ -48,6 +49,17 @@ export interface Target {
   version: 1 | 2
   tcp?: number
   webSocket?: string
+}
+
+/** What is said to a version 1 server that may send no end, such as the published program. */
+export interface Call {
+  port: number
+  serverKey: string
+  keys: HexKeys
+  texts: string[]
+  /** Milliseconds between two of them; or each waits for an answer. */
+  apart: number | 'answered'
+  maxRecord?: number
 }
 
 export interface HexKeys {
@@ -67,8 +79,31 @@ export async function run(platform: Platform, command: Command, report: (line: o
       return
     case 'flood':
       return report(await play(command.part, await open(platform, command.target), platform.name))
+    case 'call':
+      return call(platform, command.call)
     case 'identify':
       report(await identify(platform))
+  }
+}
+
+async function call(platform: Platform, { port, serverKey, keys, texts, apart, maxRecord }: Call): Promise<void> {
+  const end = await platform.connectTcp?.(port, {
+    keyPair: { publicKey: fromHex(keys.publicKey), secretKey: fromHex(keys.secretKey) },
+    serverKey: fromHex(serverKey),
+    version: 1,
+    allowTruncation: true,
+    ...(maxRecord && { maxRecord }),
+  })
+  if (!end) return
+  try {
+    for (const text of texts) {
+      await end.write(new TextEncoder().encode(text))
+      if (apart === 'answered') await end.read()
+      else if (apart > 0) await new Promise(resolve => setTimeout(resolve, apart))
+    }
+    while (await end.read());
+  } finally {
+    await end.abandon()
   }
 }
 
