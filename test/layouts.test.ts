@@ -18,6 +18,7 @@ const BYTES: Partial<Record<MessageKind, number>> = {
   reject: wire.REJECT_BYTES,
   reason: wire.KEY_BYTES,
   credit: wire.CREDIT_BYTES,
+  alive: wire.ALIVE_BYTES,
   header: wire.STREAM_HEADER_BYTES,
 }
 const KINDS = Object.keys(LAYOUTS) as MessageKind[]

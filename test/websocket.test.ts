@@ -2,11 +2,13 @@
 
 import { createServer } from 'node:http'
 import net from 'node:net'
+import { Duplex } from 'node:stream'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { ChannelError } from '../src/errors.js'
-import { acceptWebSocket, connectWebSocket } from '../src/web/index.js'
+import { acceptWebSocket, type ByteStreams, connectWebSocket, secure } from '../src/web/index.js'
+import { freePort } from './support/ports.js'
 import {
   cleanUpAfter,
   clientKeys,
@@ -95,6 +97,35 @@ for (const [code, says] of [
     await rejects(server.closed, 'LINK_TRUNCATED')
   })
 }
+
+check('a close reason reaches nobody’s terminal with its escapes', async () => {
+  const [near, far] = await socketPair()
+  const connecting = connectWebSocket(near, AS_CLIENT)
+  far.close(4001, '\x1b]0;owned\x07\x1b[2J\nfake line')
+  const refused = await rejects(connecting, 'LINK_CLOSED')
+  assert.match(
+    refused.message,
+    /^LINK_CLOSED: the WebSocket closed with code 4001 \(.\]0;owned..\[2J.fake line\); check the address/,
+  )
+  const { client, server, far: other } = await socketChannels()
+  other.close(4001, '\x1b[2J\nfake line')
+  const { error } = await receiveUntilError(client)
+  for (const it of [refused, error, error.cause]) assert.not.match(String((it as Error).message), /\p{Cc}/u)
+  await rejects(server.closed, 'LINK_TRUNCATED')
+})
+
+check('what never opened is not said to refuse a hello', async () => {
+  const port = await freePort()
+  const never = await rejects(connectWebSocket(new WebSocket(`ws://127.0.0.1:${port}`), AS_CLIENT), 'LINK_CLOSED')
+  assert.match(never.message, /closed with code 1006 before it was open; check the address/)
+  assert.match(String(never.cause), /ECONNREFUSED/)
+  // As a Workers socket has it: streams, and a promise.
+  const plain = net.connect(port, '127.0.0.1')
+  const opened = new Promise<void>((resolve, reject) => plain.once('connect', resolve).once('error', reject))
+  const streams = { ...(Duplex.toWeb(plain) as unknown as ByteStreams), opened }
+  const refused = await rejects(secure(streams, AS_CLIENT), 'LINK_CLOSED')
+  assert.match(refused.message, /the socket did not open: Error: connect ECONNREFUSED .*; check the address/)
+})
 
 check('a connection that breaks under the WebSocket', async () => {
   const { client, server, far } = await socketChannels()

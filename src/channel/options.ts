@@ -24,7 +24,10 @@ export interface ChannelOptions {
   handshakeTimeout?: number
   /** Without a byte from the peer for so long, it is told so (alert 5), and the channel fails with LINK_TIMEOUT. Default 0. */
   idleTimeout?: number
-  /** After so long without a byte to the peer, a record that its application never sees. Default 0. */
+  /**
+   * After so long without a byte to the peer, a record that its application never sees. Default 0. In version 2, a peer that says that it
+   * does so too (`keepAlive` at its end) fails the channel with LINK_TIMEOUT when it is silent three times as long, and 5 s at least.
+   */
   keepAlive?: number
   /** Destroys the channel, at any time. For a server: stops it, and what has not yet connected. */
   signal?: AbortSignal

@@ -9,6 +9,7 @@ import { connectPlain } from './tunnel/backend.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/door.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
 import {
+  aliveOption,
   backendOptions,
   limitsOf,
   pendingOf,
@@ -44,6 +45,7 @@ export const expose = defineCommand({
     },
     ...pendingOptions,
     ...backendOptions,
+    ...aliveOption,
     ...serviceOptions,
     ...protocolOptions,
     ...keylogOption,
@@ -97,7 +99,8 @@ export const expose = defineCommand({
       limits: limitsOf(values),
       protocol,
       pending: pendingOf(values),
-      keepAlive: values['tcp-keep-alive'],
+      keepAlive: values['keep-alive'],
+      tcpKeepAlive: values['tcp-keep-alive'],
       ...keylogTo(values.keylog),
     }
     const where = await new Door(service, options, visit => backend.serve(visit)).open()

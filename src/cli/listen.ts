@@ -7,7 +7,7 @@ import { keyOptions, keyPairOf } from './keys/options.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from './tunnel/door.js'
 import { Echo } from './tunnel/echo.js'
 import { keylogOption, keylogTo } from './tunnel/keylog.js'
-import { limitOptions, limitsOf, pendingOf, pendingOptions, serviceOptions } from './tunnel/options.js'
+import { aliveOption, limitOptions, limitsOf, pendingOf, pendingOptions, serviceOptions } from './tunnel/options.js'
 import { Program } from './tunnel/program.js'
 import { protocolOf, protocolOptions } from './tunnel/protocol.js'
 import { type Live, Service } from './tunnel/service.js'
@@ -34,6 +34,7 @@ export const listen = defineCommand({
     },
     'keep-open': { summary: 'goes on after the first client; with --echo or --exec' },
     ...pendingOptions,
+    ...aliveOption,
     ...limitOptions,
     ...protocolOptions,
     'drain-timeout': serviceOptions['drain-timeout'],
@@ -87,7 +88,8 @@ export const listen = defineCommand({
       pending,
       protocol,
       once,
-      keepAlive: 0,
+      keepAlive: values['keep-alive'],
+      tcpKeepAlive: 0,
       ...keylogTo(values.keylog),
     }
     const where = await new Door(service, options, onVisit).open()

@@ -29,11 +29,12 @@ export const REJECTS: Names = {
   [stream.REJECT_VERSION_NOT_SERVED]: 'version not served',
 }
 
-/** "Credit", "Acceptance": codes of control records. */
+/** "Credit", "Acceptance", "Signs of life": codes of control records. */
 export const CONTROLS: Names = {
   [stream.CONTROL_CREDIT]: 'credit',
   [stream.CONTROL_DATA_END]: 'end of data',
   [stream.CONTROL_ACCEPTED]: 'accepted',
+  [stream.CONTROL_ALIVE]: 'alive',
 }
 
 /** A record's type: the low four bits of the type byte. */

@@ -128,6 +128,7 @@ const TITLES: Record<MessageKind, string> = {
   reject: 'reject, version 2',
   reason: 'reason of a reject',
   credit: 'credit, the payload of a control record',
+  alive: 'sign of life, the payload of a control record',
   header: 'stream header, version 1',
   record1: 'record, version 1',
   record2: 'record, version 2',

@@ -1,7 +1,7 @@
 // Every message of docs/protocol.md as a table of its fields, from the constants of src/wire/layout.ts. Offsets and lengths in bytes.
 
 import * as wire from '../wire/layout.js'
-import { CONTROL_CREDIT, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_MASK } from '../wire/stream.js'
+import { CONTROL_ALIVE, CONTROL_CREDIT, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_MASK } from '../wire/stream.js'
 
 /** `header` is version 1's stream header, `plaintext` what a record seals, `reason` what a reject's box seals. */
 export type MessageKind = keyof typeof LAYOUTS
@@ -108,11 +108,19 @@ function plaintextData(bytes: Uint8Array, length: number): Field {
   const code = field('code', data.offset + wire.CODE, wire.CODE_BYTES, alert ? 'alert code' : 'control code')
   const rest = data.offset + wire.CODE_BYTES
   const left = length - wire.CODE_BYTES
-  const credit = !alert && u16(bytes, code.offset) === CONTROL_CREDIT && left === wire.CREDIT_BYTES
-  return {
-    ...data,
-    parts: [code, ...(credit ? creditParts(rest) : [field(alert ? 'text' : 'payload', rest, left, 'data')])],
-  }
+  const known = alert ? undefined : controlParts(u16(bytes, code.offset), rest, left)
+  return { ...data, parts: [code, ...(known ?? [field(alert ? 'text' : 'payload', rest, left, 'data')])] }
+}
+
+function controlParts(code: number, offset: number, length: number): Field[] | undefined {
+  if (code === CONTROL_CREDIT && length === wire.CREDIT_BYTES) return creditParts(offset)
+  if (code === CONTROL_ALIVE && length === wire.ALIVE_BYTES) return aliveParts(offset)
+  return undefined
+}
+
+/** "Signs of life". */
+function aliveParts(offset: number): Field[] {
+  return [field('interval', offset + wire.ALIVE_INTERVAL, wire.ALIVE_BYTES - wire.ALIVE_INTERVAL, 'count')]
 }
 
 /** "Credit". */
@@ -155,6 +163,7 @@ export const LAYOUTS = {
     field('zeros', wire.REJECT_ZEROS, wire.KEY_BYTES - wire.REJECT_ZEROS, 'zeros'),
   ],
   credit: creditParts(0),
+  alive: aliveParts(0),
   header: [field('stream header', 0, wire.STREAM_HEADER_BYTES, 'nonce')],
   record1: (bytes: Uint8Array) => record(wire.TAG_BYTES, bytes),
   record2: (bytes: Uint8Array) => record(0, bytes),

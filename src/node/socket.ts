@@ -7,10 +7,12 @@ import type { Control } from '../engine/engine.js'
 import { Gather } from '../engine/gather.js'
 import { checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
+import { CONTROL_ALIVE } from '../wire/stream.js'
 import { SocketCredit } from './credit.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
 import type { ChannelOptions } from './options.js'
+import { expectSigns, promiseSigns } from './signs-of-life.js'
 
 type Callback = (error?: Error | null) => void
 
@@ -32,6 +34,9 @@ export class SecureSocket extends SocketIdentity {
   #givesUp = false
   #waitingWrite: Callback | undefined
   #liveness: Liveness | undefined
+  /** Whether this end gives signs of life; then it may hold the peer to those that it promises. */
+  #givesSigns = false
+  #expected: Liveness | undefined
   #credit: SocketCredit | undefined
   #rekeyDue = false
   /** What ends of messages have counted for. */
@@ -49,6 +54,8 @@ export class SecureSocket extends SocketIdentity {
     // The transport alone keeps the process alive.
     if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
+    this.#givesSigns = promiseSigns(link.engine, options)
+    if (this.#givesSigns) link.flush()
     // An alert, or the end of the connection, is noticed even where nobody reads yet.
     setImmediate(() => this.destroyed || this.read(0))
   }
@@ -57,7 +64,7 @@ export class SecureSocket extends SocketIdentity {
     onEvent: (it, event) => it.#onEvent(event),
     onError: (it, error) => it.#failOnceRead(error),
     onReceived(it) {
-      it.#liveness?.received()
+      it.#heard()
       it.refreshTimeout()
     },
     onSent(it) {
@@ -111,7 +118,7 @@ export class SecureSocket extends SocketIdentity {
 
   override _read(): void {
     if (!this.#failure) {
-      if (this.#link.stopped) this.#liveness?.received()
+      if (this.#link.stopped) this.#heard()
       return this.#link.pump()
     }
     // What came before the failure is read first: an empty push makes the stream ask again.
@@ -148,7 +155,7 @@ export class SecureSocket extends SocketIdentity {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    this.#liveness?.stop()
+    this.#stopJudging()
     this.#credit?.stop()
     this.stopTimeout()
     const failure = error && withCause(error, this.#link.transportError)
@@ -210,6 +217,10 @@ export class SecureSocket extends SocketIdentity {
   }
 
   #onControl(control: Control): boolean {
+    if (control.code === CONTROL_ALIVE && this.#givesSigns) {
+      this.#expected?.stop()
+      this.#expected = expectSigns(this.#live(), control)
+    }
     if (SocketCredit.startsWith(control)) {
       const soFar = { opened: this.#opened, sent: this.bytesWritten }
       this.#credit ??= new SocketCredit(this.#link, soFar, this.readableLength)
@@ -325,7 +336,7 @@ export class SecureSocket extends SocketIdentity {
 
   /** Sends an alert, and closes when the peer has. */
   #leave({ code, text }: Alert, callback: Callback): void {
-    this.#liveness?.stop()
+    this.#stopJudging()
     this.#remember()
     this.#link.engine.alert(code, text)
     this.#link.farewell(true, () => {
@@ -346,6 +357,17 @@ export class SecureSocket extends SocketIdentity {
   #onClosed(): void {
     if (this.#failure || this.writableFinished) return
     if (this.#waitingWrite || this.readableEnded || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
+  }
+
+  #heard(): void {
+    this.#liveness?.received()
+    this.#expected?.received()
+  }
+
+  #stopJudging(): void {
+    this.#liveness?.stop()
+    this.#expected?.stop()
+    this.#givesSigns = false
   }
 
   #live(): LiveChannel {

@@ -190,6 +190,8 @@ export class Connection implements LiveChannel {
       return chunk ?? new Uint8Array()
     } catch (error) {
       if (error instanceof CarrierFault) throw error.fault
+      // A carrier that knows how it was closed says more of a handshake than that it was.
+      if (this.#phase === 'handshake' && error instanceof ChannelError) throw error
       // It tells more than a write that has failed behind it.
       this.#carrierError = error
       if (this.#isAlive) this.engine.receiveEnd(false)

@@ -10,6 +10,7 @@ import {
 } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { keep, oneOf } from '../engine/snapshot.js'
+import { ChannelError, printable } from '../errors.js'
 import { given } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { SecureChannel } from './channel.js'
@@ -32,13 +33,18 @@ export async function secure(streams: ByteStreams, options: SecureOptions): Prom
   checkStreams(streams)
   const role = typeof options === 'object' && options ? given(options, 'role') : undefined
   if (role !== undefined) oneOf('client', 'server')(role, 'role', options)
-  return await open({ streams, drop: () => {} }, role === 'server' ? 'server' : 'client', options)
+  // Of a Workers socket, which fails if nobody listens: its streams alone do not tell that from a peer that closes.
+  const opened = (streams as { opened?: Promise<unknown> }).opened?.then?.(undefined, cause => {
+    const reason = `the socket did not open: ${printable(String(cause))}`
+    throw new ChannelError('LINK_CLOSED', reason, { next: NEXT, cause })
+  })
+  return await open({ streams, drop: () => {}, opened }, role === 'server' ? 'server' : 'client', options)
 }
 
 /** Streams that a channel is to be opened over, and that may have yet to connect. */
 export interface Opening {
   streams: ByteStreams
-  opened?: Promise<void>
+  opened?: Promise<unknown> | undefined
   /** Gives up what the streams come from, where they do not get so far as to be used. */
   drop(reason: unknown): void
 }
@@ -126,3 +132,6 @@ async function createEngine({ role, options }: Role): Promise<Engine> {
     options.keyPair ? (options as ClientOptions) : keep(options, { keyPair: drawKeyPair(core) }),
   )
 }
+
+/** Of what carries a channel, where it does not come about. */
+export const NEXT = 'check the address, and what answers there'

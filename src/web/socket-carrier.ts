@@ -1,10 +1,10 @@
 import { withResolvers } from '../channel/resolvers.js'
 import { discard, inBrowser } from '../core/discard.js'
-import { ChannelError } from '../errors.js'
+import { ChannelError, printable } from '../errors.js'
 import { isBytes, kindOf } from '../keys/given.js'
 import { type ByteStreams, CarrierFault } from './link.js'
 import { type Brake, ByteQueue } from './queue.js'
-import type { Opening } from './secure.js'
+import { NEXT, type Opening } from './secure.js'
 
 /** What is used of a WebSocket: the browser’s, Deno’s, Workers’, Bun’s and that of the package `ws` have it. */
 export interface WebSocketLike {
@@ -83,10 +83,11 @@ export class SocketCarrier implements Opening {
   }
 
   #onClose({ code = 1006, reason = '' }: { code?: number; reason?: string }): void {
-    const said = `the WebSocket closed with code ${code}${reason ? ` (${reason})` : ''}`
-    this.#opened.reject(new ChannelError('LINK_CLOSED', `${said} before it was open`, { cause: this.#error }))
+    const said = `the WebSocket closed with code ${code}${reason && ` (${printable(reason)})`}`
+    const closed = (when = '') => new ChannelError('LINK_CLOSED', said + when, { next: NEXT, cause: this.#error })
+    this.#opened.reject(closed(' before it was open'))
     if (code === CLOSE_NORMAL || code === CLOSE_WITHOUT_CODE) this.#queue.end()
-    else this.#queue.fail(this.#error ?? new Error(said))
+    else this.#queue.fail(this.#error ?? closed())
     this.#closed.resolve()
     // Workers’ close only when told to.
     this.#leave(CLOSE_NORMAL)

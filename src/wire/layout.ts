@@ -78,4 +78,8 @@ export const CREDIT_LIMIT = 0
 export const CREDIT_HEEDS = CREDIT_LIMIT + 8
 export const CREDIT_BYTES = CREDIT_HEEDS + 8
 
+// "Signs of life": a control record's payload.
+export const ALIVE_INTERVAL = 0
+export const ALIVE_BYTES = ALIVE_INTERVAL + 4
+
 export const STREAM_HEADER_BYTES = 24

@@ -58,3 +58,6 @@ export const CREDIT_WINDOW = 1048576
 export const CREDIT_MESSAGE_END = 64
 // How many may wait unread of a peer that has not agreed to credit, where the carrier cannot push back.
 export const CREDIT_NONE = 16777216
+
+// "Signs of life": an extension of version 2.
+export const CONTROL_ALIVE = 4

@@ -15,6 +15,7 @@ import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { changedKey, defaultKnownServers, findServer, type KnownServer, rememberServer } from '../keys/known-servers.js'
 import { type KeyValues, keyOptions, keyPairOf } from '../keys/options.js'
 import { keylogOption, keylogTo } from './keylog.js'
+import { aliveOption } from './options.js'
 import { type Protocol, type ProtocolValues, protocolOf, protocolOptions } from './protocol.js'
 
 export const ADDRESS = {
@@ -31,6 +32,7 @@ export const dialOptions = {
     summary: 'where such keys are remembered (default ~/.config/nopki/known_servers)',
     completes: 'file',
   },
+  ...aliveOption,
   ...protocolOptions,
   ...keylogOption,
 } as const
@@ -39,6 +41,7 @@ interface DialValues extends KeyValues, ProtocolValues {
   'server-key': string | undefined
   'trust-on-first-use': boolean
   'known-servers': string | undefined
+  'keep-alive': number
   keylog: string | undefined
 }
 
@@ -53,7 +56,12 @@ export type Dial = (times: DialTimes) => Promise<SecureSocket>
 
 /** @throws Failure where the address or the key file is wrong, and where nobody says which key the server has */
 export async function dialler(address: string, values: DialValues): Promise<Dial> {
-  const common = { keyPair: await keyPairOf(values), allowHalfOpen: true, ...keylogTo(values.keylog) }
+  const common = {
+    keyPair: await keyPairOf(values),
+    allowHalfOpen: true,
+    keepAlive: values['keep-alive'],
+    ...keylogTo(values.keylog),
+  }
   if (address.startsWith('nopki:')) {
     if (values['server-key'] !== undefined) throw Failure.usage('the server’s key was given twice', 'ADDRESS has it')
     const protocol = protocolOf(values, parseAddress(address).version)

@@ -46,8 +46,9 @@ export interface DoorOptions {
   limits: Limits
   protocol: Protocol
   pending: PendingOptions
-  /** In milliseconds; 0 is never. */
+  /** The channel’s, and TCP’s own, in milliseconds; 0 is never. */
   keepAlive: number
+  tcpKeepAlive: number
   /** Whether the first client that is let in is the only one. */
   once?: boolean
   onKeys?: (line: string) => void
@@ -103,10 +104,11 @@ export class Door {
     this.#options = options
     this.#onVisit = onVisit
     this.#counter = new Counter(options.limits)
-    const { keyPair, onKeys, authorized, pending, protocol } = options
+    const { keyPair, keepAlive, onKeys, authorized, pending, protocol } = options
     this.#secure = createServer({
       keyPair,
       allowHalfOpen: true,
+      keepAlive,
       versions: [protocol.version],
       allowTruncation: protocol.allowTruncation,
       authorize: peer => this.#authorize(peer),
@@ -137,12 +139,12 @@ export class Door {
 
   /** @returns where it listens */
   async open(): Promise<string> {
-    const { keepAlive } = this.#options
+    const { tcpKeepAlive } = this.#options
     const server = net.createServer({
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: keepAlive > 0,
-      keepAliveInitialDelay: keepAlive,
+      keepAlive: tcpKeepAlive > 0,
+      keepAliveInitialDelay: tcpKeepAlive,
     })
     server.on('connection', transport => {
       const fail = (error: Error) => {

@@ -42,6 +42,16 @@ export const pendingOptions = {
   },
 } as const
 
+export const aliveOption = {
+  'keep-alive': {
+    value: 'TIME',
+    summary:
+      'sends something over a channel at least so often, and ends it when a peer that does so too is silent three times as long; 0 is never',
+    default: '10s',
+    read: duration,
+  },
+} as const
+
 export const serviceOptions = {
   ...limitOptions,
   'max-lifetime': {
