@@ -21,6 +21,9 @@ export interface Scale {
   churn: number
   /** Processes started, each contestant. */
   starts: number
+  /** Pairs of fresh processes, each contestant, and the bytes that each sends. */
+  fresh: number
+  freshBytes: number
   /** Megabytes that the clients of a cluster have hashed. */
   hashed: number
 }
@@ -41,6 +44,8 @@ const FULL: Scale = {
   idle: [100, 1000, 10_000],
   churn: 10_000,
   starts: 10,
+  fresh: 12,
+  freshBytes: 1024 * MiB,
   hashed: 128,
 }
 
@@ -57,6 +62,8 @@ const QUICK: Scale = {
   idle: [100, 500],
   churn: 500,
   starts: 3,
+  fresh: 2,
+  freshBytes: 128 * MiB,
   hashed: 32,
 }
 
@@ -74,6 +81,8 @@ const SMALLEST: Scale = {
   idle: [5],
   churn: 5,
   starts: 1,
+  fresh: 1,
+  freshBytes: 64 * KiB,
   hashed: 1,
 }
 

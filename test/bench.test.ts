@@ -69,7 +69,17 @@ test('every measure runs for this project, raw TCP and TLS', () => {
     'closed connections leave no core memory behind',
   )
   const sections = new Set(tablesOf(results).map(it => it.section))
-  for (const name of ['targets', 'bulk', 'exchange', 'processor', 'roundtrip', 'handshakes', 'connections', 'memory']) {
+  for (const name of [
+    'targets',
+    'bulk',
+    'fresh',
+    'exchange',
+    'processor',
+    'roundtrip',
+    'handshakes',
+    'connections',
+    'memory',
+  ]) {
     assert.ok(sections.has(name), name)
   }
 })
@@ -89,7 +99,7 @@ withRivals('the other contestants shake hands, and send both ways', () => {
 test('a wrong flag is an error that says what there is, and exits with 2', () => {
   const wrong: [string[], string, RegExp][] = [
     [['--fast'], "Unknown option '--fast'", /--help/],
-    [['--only', 'bilk'], 'there is no measure bilk', /^there are bulk, exchange/],
+    [['--only', 'bilk'], 'there is no measure bilk', /^there are bulk, fresh, exchange/],
     [['--only', 'bulk/65KiB'], 'bulk has no case 65KiB', /^it has 64B, 1KiB/],
     [['--contestant', 'ssh'], 'there is no contestant ssh', /^nopki, native/],
     [['--rounds', '0'], '--rounds is 0', /1 to 9999/],

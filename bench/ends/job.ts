@@ -54,3 +54,8 @@ export function processorTime(): number {
   const { user, system } = process.cpuUsage()
   return user + system
 }
+
+/** Pages of memory that this process had to be given by the system since its start. */
+export function pageFaults(): number {
+  return process.resourceUsage().minorPageFault
+}

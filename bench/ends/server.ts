@@ -3,6 +3,7 @@
 import type { Keys, Pipe } from '../contestants/contestant.js'
 import { loadContestant } from '../contestants/list.js'
 import { serveAsks } from './asks.js'
+import { pageFaults } from './job.js'
 import { respond } from './respond.js'
 
 const contestant = await loadContestant(process.argv[2] ?? '')
@@ -20,6 +21,8 @@ serveAsks({
 
   /** Connections. */
   open: () => open,
+
+  faults: pageFaults,
 
   async memory(): Promise<Memory> {
     await collected()

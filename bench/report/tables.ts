@@ -16,6 +16,7 @@ export function tablesOf(results: Results): Table[] {
   const tables = [
     targetTable(results),
     ...timed(results, 'bulk', 'bulk', rate, 'MB/s one way'),
+    freshTable(results),
     ...timed(results, 'exchange', 'exchange', rate, 'MB/s both ways at once, together'),
     ...timed(results, 'processor', 'bulk', bothEnds, 'seconds of processor time per GB, both ends together', 2),
     endsTable(results),
@@ -92,6 +93,19 @@ function endsTable(results: Results): Table {
   })
   const title = `seconds of processor time per GB at each end, ${at} writes one way: median (lowest to highest)`
   return { section: 'processor', title, rows: [['', 'sending', 'receiving'], ...rows] }
+}
+
+function freshTable(results: Results): Table {
+  const rows = casesOf(results, 'fresh').flatMap(at =>
+    contestantsOf(results, 'fresh').map(name => {
+      const of = (field: Field) => valuesOf(results, 'fresh', at, name, field)
+      const faults = of(it => it.clientFaults! + it.serverFaults!)
+      return [name, spread(of(rate), 0), spread(faults, 0), spread(of(bothEnds), 2)]
+    }),
+  )
+  const title = `fresh processes, each sends ${casesOf(results, 'fresh').join()} at once: median (lowest to highest)`
+  const head = ['', 'MB/s', 'page faults per GB, both ends', 'seconds of processor time per GB, both ends']
+  return { section: 'fresh', title, rows: [head, ...rows] }
 }
 
 function memoryTable(results: Results): Table {

@@ -2,7 +2,7 @@ import { NATIVE, RAW, SECRET_STREAM, TLS, WASM } from '../contestants/list.js'
 import { SEALING } from '../measures/sealing.js'
 import { type Results, samplesOf } from '../results.js'
 import { median, ratio } from '../stats.js'
-import { aboveRaw, bothEnds, casesOf, type Field, p50, rate, valuesOf } from './figures.js'
+import { aboveRaw, bothEnds, casesOf, type Field, p50, p99, rate, valuesOf } from './figures.js'
 
 export interface Target {
   what: string
@@ -22,6 +22,7 @@ export function targets(results: Results): Target[] {
   const bulk = (name: string) => of('bulk', '64KiB', name, rate)
   const time = (name: string) => of('bulk', '64KiB', name, bothEnds)
   const trip = (name: string) => of('roundtrip', '64B', name, p50)
+  const large = (name: string, field: Field) => of('roundtrip', '16KiB', name, field)
   const shakes = (name: string) => of('handshakes', '8', name, rate)
   const tlsShakes = tls('handshakes', '8', rate, Math.max)
   return [
@@ -31,7 +32,10 @@ export function targets(results: Results): Target[] {
       ratio(bulk(NATIVE), tls('bulk', '64KiB', rate, Math.max)),
     ),
     least('the same ÷ secret-stream', 1.25, ratio(bulk(NATIVE), bulk(SECRET_STREAM))),
-    least('bulk, wasm ÷ libsodium’s wasm sealing alone', 0.9, ratio(bulk(WASM), bulk(SEALING))),
+    ...freshTargets(results),
+    least('bulk, wasm ÷ libsodium’s wasm sealing alone', 1.25, ratio(bulk(WASM), bulk(SEALING))),
+    least('the same ÷ secret-stream', 1, ratio(bulk(WASM), bulk(SECRET_STREAM))),
+    most('processor time per GB, both ends, wasm', 3.2, median(time(WASM))),
     most(
       'processor time per GB, both ends, native ÷ TLS',
       1.15,
@@ -40,6 +44,12 @@ export function targets(results: Results): Target[] {
     most('the same ÷ secret-stream', 1, ratio(time(NATIVE), time(SECRET_STREAM))),
     most('round trip of 64 bytes, median, native ÷ raw TCP', 1.15, ratio(trip(NATIVE), trip(RAW))),
     most('the same ÷ TLS', 1, ratio(trip(NATIVE), tls('roundtrip', '64B', p50, Math.min))),
+    most(
+      'round trip of 16 KiB, median, native ÷ TLS',
+      1.1,
+      ratio(large(NATIVE, p50), tls('roundtrip', '16KiB', p50, Math.min)),
+    ),
+    most('the same, 99th percentile', 1.2, ratio(large(NATIVE, p99), tls('roundtrip', '16KiB', p99, Math.min))),
     least('handshakes, 8 at a time, wasm ÷ TLS', 2, ratio(shakes(WASM), tlsShakes)),
     least('the same ÷ secret-stream', 1, ratio(shakes(WASM), shakes(SECRET_STREAM))),
     least('handshakes, 8 at a time, native ÷ secret-stream', 1.3, ratio(shakes(NATIVE), shakes(SECRET_STREAM))),
@@ -51,6 +61,21 @@ export function targets(results: Results): Target[] {
     least('1,000 connections sharing one load ÷ one connection, native', 0.75, manyToOne(results)),
     ...coreMemory(results),
   ].filter(it => it.seen !== 'NaN')
+}
+
+/** A process that nobody has warmed up. */
+function freshTargets(results: Results): Target[] {
+  return casesOf(results, 'fresh').flatMap(at => {
+    const of = (name: string, field: Field) => valuesOf(results, 'fresh', at, name, field)
+    const rates = of(NATIVE, rate)
+    const tls = Math.max(...TLS.map(name => median(of(name, rate))).filter(Number.isFinite))
+    const faults = of(NATIVE, it => Math.max(it.clientFaults!, it.serverFaults!))
+    return [
+      least('fresh processes, native, median ÷ TLS’s median', 0.85, median(rates) / tls),
+      least('the slowest of them ÷ their median', 0.8, Math.min(...rates) / median(rates)),
+      most('page faults per GB, the worse end of the worst of them', 60_000, Math.max(...faults)),
+    ]
+  })
 }
 
 function least(what: string, limit: number, value: number): Target {
