@@ -627,6 +627,19 @@ for (const version of VERSIONS) {
     assert.is((await readAll(server)).length, 32 * MEGABYTE)
   })
 
+  check('keepAlive lets what the application writes go first, however slow the transport', async () => {
+    const [near, far] = duplexPair()
+    const { _write } = near
+    // A write takes longer than it is from one keep-alive to the next.
+    near._write = (chunk, encoding, callback) => {
+      _write.call(near, chunk, encoding, error => void setTimeout(callback, 20, error))
+    }
+    const { client, server } = await pairOver(version, [near, far], { client: { keepAlive: 5 } })
+    const data = someBytes(40_000)
+    client.end(data)
+    assert.is(hashOf(await readAll(server)), hashOf(data))
+  })
+
   check('rekeyAfter, and rekey()', async () => {
     const { client, server } = await pair(version, { both: { rekeyAfter: 10_000, allowHalfOpen: true } })
     const data = someBytes(2 * MEGABYTE + 3)

@@ -8,8 +8,8 @@ import { Timer } from './timer.js'
 /** What a channel tells its liveness, and does for it. */
 export interface LiveChannel {
   readonly engine: Engine
-  /** Whether the carrier takes no bytes now. */
-  readonly blocked?: boolean
+  /** Whether bytes wait to be sent that are out of the engine already. */
+  readonly blocked: boolean
   /** Whether this end does not read now: then it cannot tell what the peer sends. */
   readonly stopped: boolean
   /** Whether the peer has nothing more to say. */

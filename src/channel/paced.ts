@@ -49,6 +49,11 @@ export class PacedSender {
     return this.#state === 'idle'
   }
 
+  /** Whether bytes are on their way, or wait for their time. */
+  get busy(): boolean {
+    return this.#state === 'writing' || this.#state === 'waiting'
+  }
+
   /** Bytes have come: for a client that has sent its header, they are the server's. */
   received(): void {
     if (this.#engine.role === 'client' && this.#headerSent) this.#onPeerReady(SETTLE_MS)

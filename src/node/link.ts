@@ -112,6 +112,11 @@ export class Link {
     return this.#stopped
   }
 
+  /** Whether bytes wait to be sent that are out of the engine already. */
+  get blocked(): boolean {
+    return this.transport.writableNeedDrain || (this.#paced?.busy ?? false)
+  }
+
   /** Lets the engine work on what was received, and the transport read on where all of it was taken. */
   pump(): void {
     this.#stopped = false

@@ -376,7 +376,7 @@ export class SecureSocket extends SocketIdentity {
     return {
       engine: link.engine,
       get blocked() {
-        return link.transport.writableNeedDrain
+        return link.blocked
       },
       get stopped() {
         return link.stopped

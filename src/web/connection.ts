@@ -335,6 +335,8 @@ export class Connection implements LiveChannel {
     this.#link.flush().then(
       () => {
         this.engine.close()
+        // Two ends that leave at once would else wait for each other.
+        this.#link.endWritable()
         if (patient) linger()
       },
       () => this.#link.drop(undefined),
@@ -395,6 +397,10 @@ export class Connection implements LiveChannel {
   }
 
   /** Whether the peer has nothing more to say. */
+  get blocked(): boolean {
+    return this.#link.blocked
+  }
+
   get dataEnded(): boolean {
     return this.#credit.dataEnded
   }

@@ -59,6 +59,11 @@ export class Link {
     return bytes
   }
 
+  /** Whether bytes wait to be sent that are out of the engine already. */
+  get blocked(): boolean {
+    return this.#paced?.busy ?? false
+  }
+
   /** Hands what the engine has to send to the carrier, and resolves when that has taken it, or rejects as it does. */
   flush(): Promise<void> {
     if (this.#left) return Promise.resolve()

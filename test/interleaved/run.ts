@@ -23,6 +23,8 @@ class Direction {
   /** The writer has nothing more to write, and no write waits. */
   done = false
   alerted = false
+  /** The writer was destroyed, whatever it had said before. */
+  cut = false
   received = 0
   saw: 'end' | Error | undefined
   /** Whether a write of the reader's own was still waiting when it failed: then a socket gives up at once. */
@@ -209,6 +211,8 @@ export class Crowd {
     switch (this.#draw.below(8)) {
       case 0:
         other.left.add(role)
+        // An alert of its may be on its way: it arrives, or is cut off.
+        ;(other.directions[role === 'client' ? 0 : 1] as Direction).cut = true
         return end.destroy()
       case 1:
       case 2:
@@ -244,7 +248,7 @@ export class Crowd {
   }
 
   #judgeDirection(member: Member, writer: Role, reader: Role, state: Direction): void {
-    const { written, received, saw, ended, alerted } = state
+    const { written, received, saw, ended, alerted, cut } = state
     const counted = `(${received} of ${written} bytes)`
     const say = (what: string) => this.#violate(member, `${writer} to ${reader}: ${what} ${counted}`)
     if (!member.ends[reader]) return
@@ -256,12 +260,13 @@ export class Crowd {
       if (!ended) say('an end that nobody has sent')
       else if (received !== written) say('an end before all was read')
     } else {
-      const { message, code = '', stack } = saw as Error & { code?: string }
+      const { message, code = '' } = saw as Error & { code?: string }
+      const stack = saw.stack ?? saw
       if (member.refusal) {
         if (code !== 'PEER_NOT_AUTHORIZED') say(`refused as ${stack}`)
       } else if (member.left.size === 0) {
         say(`an error of no cause: ${stack}`)
-      } else if (alerted) {
+      } else if (alerted && !(cut && code.startsWith('LINK_'))) {
         if (code !== 'PEER_ALERT' || !message.includes(`of ${member.plan.id}`))
           say(`another error than its alert: ${stack}`)
         else if (received !== written && !state.cutByWrite) say('an alert before all was read')
