@@ -47,6 +47,7 @@ export class Carriers {
           allowHalfOpen: true,
           authorize: handlers.authorize,
           maxPendingHandshakes: 10_000,
+          handshakeTimeout: 0,
         },
         socket => this.#accept(socket),
       )
@@ -211,5 +212,6 @@ function later(run: () => void): void {
 }
 
 function shape({ native, padding, rekeyAfter, keepAlive }: Side) {
-  return { native, padding, rekeyAfter, ...(keepAlive && { keepAlive }) }
+  // The machine may be busy for longer than any handshake should take.
+  return { native, padding, rekeyAfter, handshakeTimeout: 0, ...(keepAlive && { keepAlive }) }
 }
