@@ -104,7 +104,7 @@ guarded(test, 'a program that cannot be started is an alert to its client, and t
   const odd = await makeKey(folder, 'odd')
   writeFileSync(authorized, `${keys.alice.publicKey} alice\n${odd.publicKey} a\0b\n`)
   const args = ['listen', '127.0.0.1:0', '-k', keys.server.file, '-a', authorized, '--keep-open', '--exec', 'exec cat']
-  const command = new Running('sh', ['-c', 'ulimit -n 48; exec "$@"', 'sh', process.execPath, MAIN, ...args])
+  const command = new Running('sh', ['-c', 'ulimit -n 40; exec "$@"', 'sh', process.execPath, MAIN, ...args])
   const [, address = ''] = await command.shows(/listening on (\S+)/)
   const first = track(await dialChannel(address)).on('error', () => {})
   await echoes(first)
