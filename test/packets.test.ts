@@ -167,6 +167,12 @@ test('pcapng: sections of both byte orders, three kinds of packet blocks, and bl
   }
 })
 
+test('a link that is not known is not taken for IP, whatever its bytes look like', () => {
+  const bytes = ip4(tcp({ sequence: 1, data: text('seen') }))
+  assert.is(connectionsOf([{ number: 1, linkType: 101, bytes }]).length, 1)
+  assert.equal(connectionsOf([{ number: 1, linkType: 147, bytes }]), [])
+})
+
 test('every link that is known, tags, both IP versions and their extensions', () => {
   const segment = tcp({ sequence: 1, data: text('seen') })
   const links: [number, Buffer][] = [

@@ -1,9 +1,11 @@
 // npm run mutate:core: builds the core with each of the changes in assembly-changes.js, one at a time, and runs the tests of the core.
+// --from N and --to N try only some of them.
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { CHANGES } from './assembly-changes.js'
 import { makeSandbox, runTest } from './run.js'
 
@@ -12,6 +14,16 @@ const TESTS = [
   ...['vectors', 'attack', 'published', 'router', 'wiping', 'engine', 'peer', 'simd', 'tamper', 'native', 'credit'],
   ...['simd-poly1305', 'simd-linked'],
 ].map(name => `${name}.test.js`)
+// Which is likely to notice, by the start of the file's name.
+const FIRST = {
+  reader: ['tamper'],
+  writer: ['wiping', 'engine'],
+  cipher: ['tamper', 'native'],
+  memory: ['wiping'],
+  channel: ['wiping'],
+  simd: ['simd-poly1305', 'simd'],
+  handshake: ['peer'],
+}
 const LIMIT_MS = 180_000
 
 setPriority(19)
@@ -22,8 +34,10 @@ for (const test of TESTS) {
   if (!passed) throw new Error(`${test} fails by itself:\n${output}`)
 }
 const survivors = []
-for (const change of CHANGES) if (!(await isCaught(...change))) survivors.push(change)
-console.log(`\n${CHANGES.length - survivors.length} of ${CHANGES.length} are caught`)
+const { values } = parseArgs({ options: { from: { type: 'string', default: '0' }, to: { type: 'string' } } })
+const changes = CHANGES.slice(Number(values.from), values.to === undefined ? undefined : Number(values.to))
+for (const change of changes) if (!(await isCaught(...change))) survivors.push(change)
+console.log(`\n${changes.length - survivors.length} of ${changes.length} are caught`)
 process.exitCode = survivors.length > 0 ? 1 : 0
 
 /** @param {string} file @param {string} from @param {string} to */
@@ -35,7 +49,7 @@ async function isCaught(file, from, to) {
   writeFileSync(path, parts.join(to))
   try {
     build()
-    for (const test of TESTS) {
+    for (const test of inOrder(file)) {
       const { passed, hung } = await runTest(sandbox, test, LIMIT_MS)
       if (passed) continue
       console.log(`caught    ${file}: ${from.split('\n')[0]}: ${test}${hung ? ', which hung' : ''}`)
@@ -46,6 +60,15 @@ async function isCaught(file, from, to) {
   } finally {
     writeFileSync(path, code)
   }
+}
+
+/** @param {string} file */
+function inOrder(file) {
+  const first =
+    Object.entries(FIRST)
+      .find(([start]) => file.startsWith(start))?.[1]
+      .map(it => `${it}.test.js`) ?? []
+  return [...first, ...TESTS.filter(it => !first.includes(it))]
 }
 
 function build() {

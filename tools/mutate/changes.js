@@ -80,6 +80,8 @@ function changesOfNode(node, parent, code) {
     case 'ContinueStatement':
       return [to(';')]
     case 'ReturnStatement':
+      // Which is the same as returning undefined.
+      if (node.argument?.name === 'undefined') return []
       return node.argument ? [to('return;')] : [to(';')]
     default:
       return []
