@@ -13,7 +13,7 @@ import { Arena, allocate as take, createArena as create, release as give, wipeSt
 import {
   consume as consumeData, dataPointer as dataWindow, read as readStream, readerHeld, readerReceived, readerRoom, readerWindow
 } from "./reader"
-import { newOpener } from "./opener"
+import { newOpener } from "./record-opener"
 import { crypto_generichash, crypto_scalarmult_base } from "./sodium"
 import {
   roomWhenEmpty as roomOf, seal as sealRecord, sendLength as sendable, sendPointer as sendWindow, sent as acknowledge, writerRoom,

@@ -5,7 +5,7 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { allCommands } from '../build/src/cli/commands.js'
+import { allCommands } from '../build/src/cli/commands/list.js'
 import { manPages } from '../build/src/cli/docs/man.js'
 import { commandsPage } from '../build/src/cli/docs/page.js'
 

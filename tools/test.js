@@ -10,7 +10,7 @@ const AT_ONCE = 2
 const TIMEOUT_MS = 400_000
 
 const wanted = process.argv.slice(2)
-const files = readdirSync(FOLDER).filter(
+const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter(
   file => file.endsWith('.test.js') && (!wanted.length || wanted.some(it => file.includes(it))),
 )
 const totals = { passed: 0, failed: 0, skipped: 0 }

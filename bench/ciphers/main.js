@@ -51,7 +51,10 @@ async function main() {
     if (typeof runtime === 'string') console.error(`skipped: ${runtime}`)
     else rows.push(...(await rowsOf(runtime)))
   }
-  const table = markdown(['MB per second of processor time: before → after', ...LENGTHS.map(it => `${it.toLocaleString('en')} bytes`)], rows)
+  const table = markdown(
+    ['MB per second of processor time: before → after', ...LENGTHS.map(it => `${it.toLocaleString('en')} bytes`)],
+    rows,
+  )
   console.log(table)
   if (!process.argv.includes('--write')) return
   writeFileSync(PAGE, withTables(readFileSync(PAGE, 'utf8'), { CIPHERS: () => table }))

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { nodeCore } from '../../src/node/core.js'
 import { connect, createServer, generateKeyPair, type KeyPair } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 import { type Contestant, HOST, type Pipe } from './contestant.js'
 
 interface Keys {

@@ -2,7 +2,7 @@
 // The nopki command: one file a command. Data on stdout, everything else on stderr; exit 0, 1 (failure) or 2 (usage).
 
 import { readFileSync } from 'node:fs'
-import { allCommands, COMMANDS } from './commands.js'
+import { allCommands, COMMANDS } from './commands/list.js'
 import type { Command } from './frame/command.js'
 import { Failure } from './frame/failure.js'
 import { commandHelp, overview } from './frame/help.js'

@@ -1,5 +1,5 @@
-import type { Core } from '../core/core.js'
 import { type Alert, ChannelError } from '../errors.js'
+import type { Core } from '../wasm/instance.js'
 import {
   EVENT_ALERT,
   EVENT_CONTROL,

@@ -1,5 +1,5 @@
-import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
+import type { Core } from '../wasm/instance.js'
 import { badOption, checkInteger, checkText } from './options.js'
 
 /** "Version 2", export: crypto_generichash(length, label length u8 ‖ label ‖ context, key = exporter secret). */

@@ -1,6 +1,6 @@
-import type { Core } from '../core/core.js'
 import { ChannelError, type ChannelErrorCode, type ErrorDetails } from '../errors.js'
 import { encodePublicKey } from '../keys/text.js'
+import type { Core } from '../wasm/instance.js'
 import { ROLE_CLIENT } from '../wire/abi.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import * as Status from '../wire/status.js'

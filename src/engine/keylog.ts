@@ -1,4 +1,4 @@
-import type { Core } from '../core/core.js'
+import type { Core } from '../wasm/instance.js'
 import { KEY_BYTES } from '../wire/layout.js'
 
 /**

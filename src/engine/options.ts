@@ -1,8 +1,8 @@
-import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { copyOf, given, isBytes, lengthOf } from '../keys/given.js'
 import { checkKeyPair, copyKeyPair, type KeyPair } from '../keys/pair.js'
 import { checkPublicKey } from '../keys/text.js'
+import type { Core } from '../wasm/instance.js'
 import {
   OPTION_IGNORE_STRANGERS_1,
   OPTION_IGNORE_STRANGERS_2,

@@ -1,7 +1,7 @@
-import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
 import { copyOf, isBytes } from '../keys/given.js'
 import { checkKeyPair, type KeyPair } from '../keys/pair.js'
+import type { Core } from '../wasm/instance.js'
 import { HELLO_1_BYTES, HELLO_2_BYTES, KEY_BYTES, REJECT_BYTES } from '../wire/layout.js'
 import { STATUS_NO_MEMORY, STATUS_NOT_ADDRESSED, STATUS_VERSION_UNKNOWN, STATUS_WEAK_KEY } from '../wire/status.js'
 import { badOption, checkInteger, type Version } from './options.js'

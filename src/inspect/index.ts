@@ -1,8 +1,8 @@
 // nopki/inspect: wire bytes -> named fields, after docs/protocol.md.
 
-export { type Capture, isCapture, type Packet, readCapture } from './capture.js'
+export { type Capture, isCapture, type Packet, readCapture } from './capture/capture.js'
+export { type Connection, connectionsOf, type Stream } from './capture/connections.js'
 export { ALERTS, REJECTS } from './codes.js'
-export { type Connection, connectionsOf, type Stream } from './connections.js'
 export { type Direction, type Message, messagesOf, type Open } from './conversation.js'
 export { type DumpOptions, dump, meaningOf } from './dump.js'
 export { fields, type InspectedField, identify } from './fields.js'

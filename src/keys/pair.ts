@@ -1,5 +1,5 @@
-import type { Core } from '../core/core.js'
 import { ChannelError } from '../errors.js'
+import type { Core } from '../wasm/instance.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import { given } from './given.js'
 import { checkKey, checkPublicKey } from './text.js'

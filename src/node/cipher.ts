@@ -1,6 +1,6 @@
 import crypto from 'node:crypto'
-import { discard } from '../core/discard.js'
-import type { RecordCipher } from '../core/host.js'
+import { discard } from '../channel/discard.js'
+import type { RecordCipher } from '../wasm/host.js'
 import { MAC_BYTES, RECORD_SEALED } from '../wire/layout.js'
 
 /**

@@ -1,7 +1,7 @@
 // nopki in Node, Deno and Bun: channels over node:net.
 
 import { derivePublicKey, drawKeyPair, type KeyPair } from '../keys/pair.js'
-import { nodeCore } from './core.js'
+import { nodeCore } from './load.js'
 
 export type { Peer } from '../channel/options.js'
 export * from '../index.js'

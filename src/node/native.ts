@@ -1,4 +1,4 @@
-import { type HostPrimitives, hostPrimitives, type Multiplier, type RecordCipher } from '../core/host.js'
+import { type HostPrimitives, hostPrimitives, type Multiplier, type RecordCipher } from '../wasm/host.js'
 import { KEY_BYTES } from '../wire/layout.js'
 import { nodeCipher } from './cipher.js'
 import { sodiumMultiplier } from './sodium.js'

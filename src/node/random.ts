@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import type { RandomSource } from '../core/core.js'
+import type { RandomSource } from '../wasm/instance.js'
 
 /**
  * The platform’s cryptographic source, asked for many bytes at a time: a call costs ten microseconds, for 32 bytes as for 1024, and a

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Multiplier } from '../core/host.js'
+import type { Multiplier } from '../wasm/host.js'
 
 /** The part of sodium-native that is used: libsodium, compiled for this machine. */
 interface Sodium {

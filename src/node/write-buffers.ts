@@ -1,4 +1,4 @@
-import { discard } from '../core/discard.js'
+import { discard } from '../channel/discard.js'
 import { BUFFER_BYTES } from '../wire/abi.js'
 
 /**

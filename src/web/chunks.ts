@@ -1,4 +1,4 @@
-import { discard } from '../core/discard.js'
+import { discard } from '../channel/discard.js'
 
 type Bytes = Uint8Array<ArrayBuffer>
 

@@ -15,8 +15,8 @@ import { given } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { SecureChannel } from './channel.js'
 import { Connection } from './connection.js'
-import { loadCore } from './core.js'
 import { type ByteStreams, checkStreams } from './link.js'
+import { loadCore } from './load/load.js'
 
 export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOptions & { role: 'server' })
 

@@ -1,8 +1,8 @@
 // Many channels of one core at once, each of which does what its plan says. Whatever one channel gives, loses, repeats or confuses of
 // another is found, for all bytes say whose they are.
 
-import { nodeCore } from '../../src/node/core.js'
 import { generateKeyPair } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 import { Carriers } from './carriers.js'
 import { type CarrierName, Draw, drawPlan, type Plan, type Side } from './draw.js'
 import type { End } from './ends.js'

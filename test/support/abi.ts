@@ -1,4 +1,4 @@
-import type { Core } from '../../src/core/core.js'
+import type { Core } from '../../src/wasm/instance.js'
 import {
   SETUP_CONTEXT,
   SETUP_MIDDLEBOX_KEY,

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { Core, type RandomSource } from '../../src/core/core.js'
-import { hostPrimitives } from '../../src/core/host.js'
 import { type ClientEngineOptions, Engine, type ServerEngineOptions } from '../../src/engine/index.js'
 import { drawKeyPair } from '../../src/keys/pair.js'
 import { nodeCipher } from '../../src/node/cipher.js'
 import { sodiumMultiplier } from '../../src/node/sodium.js'
+import { hostPrimitives } from '../../src/wasm/host.js'
+import { Core, type RandomSource } from '../../src/wasm/instance.js'
 
 export const wasm = new Uint8Array(readFileSync(new URL('../../channel.wasm', import.meta.url)))
 

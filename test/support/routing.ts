@@ -4,10 +4,9 @@ import net from 'node:net'
 import { Backends } from '../../src/cli/route/backends.js'
 import { Middlebox, type MiddleboxOptions } from '../../src/cli/route/middlebox.js'
 import { parseTable, type Table } from '../../src/cli/route/table.js'
-import type { AccessEntry } from '../../src/cli/tunnel/access-log.js'
-import { Service } from '../../src/cli/tunnel/service.js'
+import type { AccessEntry } from '../../src/cli/service/access-log.js'
+import { Service } from '../../src/cli/service/service.js'
 import { Engine, Router } from '../../src/engine/index.js'
-import { nodeCore } from '../../src/node/core.js'
 import {
   type ConnectOptions,
   connect,
@@ -17,6 +16,7 @@ import {
   type SecureSocket,
   type ServeOptions,
 } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 import { clientKeys, listen, serve, serverKeys, track } from './sockets.js'
 
 export const middleboxKeys = generateKeyPair()

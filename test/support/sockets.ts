@@ -5,7 +5,6 @@ import net from 'node:net'
 import { Duplex, type DuplexOptions } from 'node:stream'
 import type { Test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { nodeCore } from '../../src/node/core.js'
 import {
   type ChannelError,
   type ConnectOptions,
@@ -16,6 +15,7 @@ import {
   type SecureSocket,
   type ServeOptions,
 } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 
 export const clientKeys = generateKeyPair()
 export const serverKeys = generateKeyPair()

@@ -2,8 +2,8 @@
 
 import net from 'node:net'
 import { Engine } from '../../src/engine/index.js'
-import { nodeCore } from '../../src/node/core.js'
 import { connect, generateKeyPair, type KeyPair } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 
 export interface Target {
   port: number

@@ -4,7 +4,7 @@
 import dns from 'node:dns'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
-import { nodeCore } from '../../src/node/core.js'
+import { nodeCore } from '../../src/node/load.js'
 
 export interface Order {
   /** Of how many calls one fails, of each kind; 0 for none. */

@@ -15,7 +15,7 @@ try {
   const core = readFileSync(CORE)
   const cipher = readFileSync(CIPHER)
   const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8'))
-  // src/core/version.ts looks for it there.
+  // src/wasm/version.ts looks for it there.
   const channel = withCustomSection(link(core, await takeLibsodium(), cipher), 'nopki', version)
   writeFileSync(CHANNEL, channel)
   console.log(

@@ -11,18 +11,18 @@ import { makeSandbox, runTest } from './run.js'
 
 // The quickest first. None of them compares the binary itself, for which every change is one.
 const TESTS = [
-  ...['vectors', 'attack', 'published', 'router', 'wiping', 'engine', 'peer', 'simd', 'tamper', 'native', 'credit'],
-  ...['simd-poly1305', 'simd-linked'],
+  ...['core/vectors', 'core/attack', 'sockets/published', 'core/router', 'core/wiping', 'core/engine', 'core/peer'],
+  ...['core/simd', 'core/tamper', 'core/native', 'web/credit', 'core/simd-poly1305', 'core/simd-linked'],
 ].map(name => `${name}.test.js`)
 // Which is likely to notice, by the start of the file's name.
 const FIRST = {
-  reader: ['tamper'],
-  writer: ['wiping', 'engine'],
-  cipher: ['tamper', 'native'],
-  memory: ['wiping'],
-  channel: ['wiping'],
-  simd: ['simd-poly1305', 'simd'],
-  handshake: ['peer'],
+  reader: ['core/tamper'],
+  writer: ['core/wiping', 'core/engine'],
+  cipher: ['core/tamper', 'core/native'],
+  memory: ['core/wiping'],
+  channel: ['core/wiping'],
+  simd: ['core/simd-poly1305', 'core/simd'],
+  handshake: ['core/peer'],
 }
 const LIMIT_MS = 180_000
 

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { changesOf } from './changes.js'
 import { reachOf } from './reach.js'
@@ -37,7 +37,9 @@ const NOT_RUN = /^(?:suite\.(?!node)|slow\.|matrix|bench|package|recipes|readme|
 
 setPriority(19)
 const mutants = allMutants()
-const tests = readdirSync(join(ROOT, 'build/test')).filter(it => it.endsWith('.test.js') && !NOT_RUN.test(it))
+const tests = readdirSync(join(ROOT, 'build/test'), { recursive: true, encoding: 'utf8' }).filter(
+  it => it.endsWith('.test.js') && !NOT_RUN.test(basename(it)),
+)
 const build = hashOf(mutants.map(it => `${it.file}:${it.start}:${it.what}`).join('\n'))
 const hashes = new Map(tests.map(it => [it, hashOf(readFileSync(join(ROOT, 'build/test', it)))]))
 /** What a change has survived: a test that is written for it has it tried again. */

@@ -1,10 +1,10 @@
 // Whom the doctor is to look at, and as whom.
 
 import { decodePublicKey, type KeyPair, parseAddress } from '../../node/index.js'
+import { type Protocol, type ProtocolValues, protocolOf } from '../channels/protocol.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 import { defaultKnownServers, findServer } from '../keys/known-servers.js'
 import { type KeyValues, keyPairOf } from '../keys/options.js'
-import { type Protocol, type ProtocolValues, protocolOf } from '../tunnel/protocol.js'
 
 export interface Client {
   place: { path: string } | { host: string; port: number }

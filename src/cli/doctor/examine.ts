@@ -5,11 +5,11 @@ import net from 'node:net'
 import { ChannelError, connect, encodePublicKey, type SecureSocket } from '../../node/index.js'
 import { CHALLENGE_1_BYTES, HELLO_1_BYTES, HELLO_2_BYTES } from '../../wire/layout.js'
 import { REJECT_VERSION_NOT_SERVED } from '../../wire/stream.js'
-import type { Step } from '../doctor.js'
+import { connectPlain } from '../channels/backend.js'
 import { Failure } from '../frame/failure.js'
 import { placeText } from '../frame/place.js'
-import { connectPlain } from '../tunnel/backend.js'
 import type { Client } from './client.js'
+import type { Step } from './step.js'
 
 export interface Times {
   /** For connecting, and for the handshake, in ms. */

@@ -1,6 +1,6 @@
 import { RecordOpener } from '../../engine/index.js'
 import { type Direction, type KeyLog, type LoggedKey, type Open, toHex } from '../../inspect/index.js'
-import { nodeCore } from '../../node/core.js'
+import { nodeCore } from '../../node/load.js'
 import { HELLO_1_SESSION_KEY, KEY_BYTES } from '../../wire/layout.js'
 
 type OpenerFor = (from: 'client' | 'server') => Direction['openerFor']

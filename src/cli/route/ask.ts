@@ -2,12 +2,12 @@
 
 import type net from 'node:net'
 import { Engine } from '../../engine/index.js'
-import { nodeCore } from '../../node/core.js'
 import { ChannelError, generateKeyPair } from '../../node/index.js'
+import { nodeCore } from '../../node/load.js'
 import { CHALLENGE_1_BYTES, CHALLENGE_2_BYTES } from '../../wire/layout.js'
+import { connectPlain } from '../channels/backend.js'
 import type { Place } from '../frame/place.js'
-import { connectPlain } from '../tunnel/backend.js'
-import { reset } from '../tunnel/plain.js'
+import { reset } from '../join/plain.js'
 
 /**
  * Writes `bytes`, and waits for the first byte of an answer, which stays unread.

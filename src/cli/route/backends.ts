@@ -1,6 +1,6 @@
 import type net from 'node:net'
+import { connectPlain } from '../channels/backend.js'
 import { type Place, placeText } from '../frame/place.js'
-import { connectPlain } from '../tunnel/backend.js'
 import { awaitAnswer, fallsShort, probe } from './ask.js'
 
 /** A server that connections are routed to, as all routes to it share it. */

@@ -1,0 +1,197 @@
+import net from 'node:net'
+import { ChannelError, encodePublicKey, type SecureSocket } from '../../node/index.js'
+import { HIGH_WATER_MARK, retrying } from '../channels/backend.js'
+import { ADDRESS, type Dial, dialler, dialOptions } from '../channels/dial.js'
+import { PROBE_MS, Reachability } from '../channels/reachability.js'
+import { defineCommand } from '../frame/command.js'
+import { Failure } from '../frame/failure.js'
+import { log } from '../frame/output.js'
+import { isLocal, type ListenPlace, parsePlainListen, placeText } from '../frame/place.js'
+import { acceptsPipes, reset } from '../join/plain.js'
+import { Splice } from '../join/splice.js'
+import { orDrop, Tunnel } from '../join/tunnel.js'
+import { guarded, guardListeners } from '../service/guard.js'
+import { Counter, remoteText } from '../service/listener.js'
+import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from '../service/options.js'
+import { Service } from '../service/service.js'
+import { Throttle } from '../service/throttle.js'
+
+export const forward = defineCommand({
+  name: 'forward',
+  summary: 'plain connections in, channels out: reaches a service behind a key',
+  description: `Listens for plain connections, and joins each one to a channel to ADDRESS, where expose or another nopki server is.
+    Programs that know nothing of it connect here as if the service were on this machine.`,
+  args: [
+    { name: 'LISTEN', summary: 'where plain connections come in: PORT (of the loopback), unix:PATH or systemd' },
+    ADDRESS,
+  ],
+  options: {
+    ...dialOptions,
+    'plain-anywhere': { summary: 'lets LISTEN be an address that other machines reach, without encryption' },
+    ...backendOptions,
+    ...serviceOptions,
+  },
+  examples: [
+    {
+      summary: 'a distant Redis, as if it were here',
+      line: 'nopki forward 6379 nopki://pk_…@db.example:4433 -k alice.key\nredis-cli ping',
+    },
+    {
+      summary: 'PostgreSQL by a Unix socket',
+      line: 'nopki forward unix:/tmp/.s.PGSQL.5432 nopki://pk_…@db.example:4433 -k alice.key\npsql -h /tmp',
+    },
+  ],
+  notes: [
+    {
+      heading: 'Ends',
+      text: `An end of one direction is passed on, and the other goes on. A connection that is cut is never passed on as an end: a
+        program whose channel breaks off, or is refused, sees its connection reset, and standard error says why.
+
+        On SIGTERM no new connection is taken, and those that are open have --drain-timeout to end by themselves; then, or on a second
+        signal, the servers are told, and the exit code is 0. SIGHUP opens --access-log anew.`,
+    },
+    {
+      heading: 'Health',
+      text: `/health is 503 while the server cannot be reached, or refuses this key. If no client has been there for 10 s, or the last one
+        did not get there, it is tried when the page is asked for, by a channel that is ended at once.`,
+    },
+  ],
+  async run(values, [listen = '', address = '']) {
+    const place = parsePlainListen(listen, 'LISTEN')
+    checkLocal(place, values['plain-anywhere'])
+    const dial = await dialler(address, values)
+    const service = await Service.start(serviceOptionsOf(values))
+    const front = new Front(service, dial, values)
+    const where = await service.listen(front.server(), place)
+    // It heeds signals before anybody is told that it is there.
+    const over = service.run()
+    log.info(`forwarding ${where}`)
+    await over
+  },
+})
+
+interface FrontValues {
+  'connect-timeout': number
+  retry: number
+  'tcp-keep-alive': number
+  'max-lifetime': number
+  'max-connections': number
+  'max-per-address': number
+}
+
+/** Where plain connections come in. */
+class Front {
+  #service: Service
+  #dial: Dial
+  #values: FrontValues
+  #counter: Counter
+  #reachability = new Reachability(() => this.#probe())
+  #throttle = new Throttle()
+
+  constructor(service: Service, dial: Dial, values: FrontValues) {
+    this.#service = service
+    this.#dial = dial
+    this.#values = values
+    this.#counter = new Counter(limitsOf(values))
+    service.onHealth(() => this.#reachability.trouble, true)
+    service.onCheck(() => this.#reachability.check())
+    service.onHealth(() => this.#counter.trouble, true)
+  }
+
+  server(): net.Server {
+    const keepAlive = this.#values['tcp-keep-alive']
+    const server = net.createServer({
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: keepAlive > 0,
+      keepAliveInitialDelay: keepAlive,
+      highWaterMark: HIGH_WATER_MARK,
+    })
+    return server.on('connection', plain => {
+      const fail = (error: Error) => {
+        this.#service.fault(error)
+        reset(plain)
+      }
+      guardListeners(plain, fail)
+      guarded(() => this.#admit(plain, acceptsPipes(server)), fail)
+    })
+  }
+
+  #admit(plain: net.Socket, pipe: boolean): void {
+    const address = remoteText(plain)
+    const limit = this.#counter.admit(plain)
+    if (limit !== undefined) {
+      plain.on('error', () => {})
+      reset(plain)
+      this.#throttle.say(`refused ${address}: ${limit}`)
+      const nothing = { peer: null, name: null, received: 0, sent: 0, milliseconds: 0 }
+      this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail: limit })
+      return
+    }
+    let peer: string | null = null
+    const join = async (signal: AbortSignal) => {
+      const channel = orDrop(await this.#reach(signal), signal)
+      peer = encodePublicKey(channel.remotePublicKey)
+      return new Splice(channel, plain, pipe)
+    }
+    this.#service.track(
+      new Tunnel({
+        near: plain,
+        side: 'plain',
+        join,
+        abandon: () => reset(plain),
+        lifetime: this.#values['max-lifetime'],
+        facts: () => ({ peer, name: null, address }),
+        onEnd: entry => {
+          if (entry.ended === 'channel') this.#throttle.say(`${address}: ${entry.detail}`)
+          this.#service.record(entry)
+        },
+      }),
+    )
+  }
+
+  async #reach(signal: AbortSignal): Promise<SecureSocket> {
+    const { 'connect-timeout': timeout, retry, 'tcp-keep-alive': keepAlive } = this.#values
+    try {
+      // The signal is the attempt's alone: an established channel ends by the splice.
+      const channel = await retrying({ timeout, retry, signal }, () => this.#dial({ timeout }))
+      this.#reachability.reached()
+      if (keepAlive > 0) channel.setKeepAlive(true, keepAlive)
+      return channel
+    } catch (error) {
+      if (!signal.aborted) {
+        const { message, hint } = Failure.of(error)
+        this.#reachability.failed(message)
+        this.#throttle.say(hint ? `${message}\nhint: ${hint}` : message)
+      }
+      throw error
+    }
+  }
+
+  /** A channel that is ended at once: a server that refuses this key, or what it serves is away, says so. */
+  async #probe(): Promise<void> {
+    const { 'connect-timeout': most } = this.#values
+    const channel = await this.#dial({ timeout: most > 0 ? Math.min(most, PROBE_MS) : PROBE_MS })
+    const answer = new Promise<void>((resolve, reject) => {
+      channel.once('end', resolve)
+      channel.once('error', error => (isRefusal(error) ? reject(error) : resolve()))
+      setTimeout(resolve, ANSWER_MS).unref()
+    })
+    channel.resume().end()
+    await answer.finally(() => channel.on('error', () => {}).destroy())
+  }
+}
+
+function isRefusal(error: Error): boolean {
+  return error instanceof ChannelError && ['PEER_NOT_AUTHORIZED', 'PEER_ALERT'].includes(error.code)
+}
+
+const ANSWER_MS = 1000
+
+function checkLocal(place: ListenPlace, anywhere: boolean): void {
+  if (anywhere || isLocal(place)) return
+  throw Failure.usage(
+    `other machines could reach ${placeText(place)}, without encryption`,
+    'give a port of the loopback or unix:PATH; --plain-anywhere, if it is meant so',
+  )
+}

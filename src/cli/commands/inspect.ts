@@ -1,0 +1,265 @@
+import { readFileSync } from 'node:fs'
+import {
+  type Connection,
+  connectionsOf,
+  type Direction,
+  dump,
+  fields,
+  fromHexText,
+  type InspectedField,
+  identify,
+  isCapture,
+  type KeyLog,
+  LAYOUTS,
+  lengthOf,
+  type Message,
+  type MessageKind,
+  meaningOf,
+  messagesOf,
+  parseKeyLog,
+  readCapture,
+  toHex,
+} from '../../inspect/index.js'
+import { defineCommand } from '../frame/command.js'
+import { Failure } from '../frame/failure.js'
+import { log, print, printJson } from '../frame/output.js'
+import { withKeys } from '../inspect/openers.js'
+
+const KINDS = Object.keys(LAYOUTS) as MessageKind[]
+
+export const inspect = defineCommand({
+  name: 'inspect',
+  summary: 'shows captured bytes as named fields',
+  description: `Shows the messages of either version of the protocol, from hello to records, field by field: offset, bytes in hex, name
+    and meaning. FILE is a capture (pcap or pcapng), whose TCP connections are put together; or the bytes of one direction, raw or as
+    hex digits. Without FILE it reads standard input. With a key log it opens the records too.`,
+  args: [
+    {
+      name: 'FILE',
+      summary: 'a capture, raw bytes, or hex digits; - is standard input',
+      optional: true,
+      completes: 'file',
+    },
+  ],
+  options: {
+    keylog: {
+      value: 'FILE',
+      summary: 'opens records with the keys that --keylog of another command has written',
+      completes: 'file',
+    },
+    as: {
+      value: 'MESSAGE',
+      summary: `what the first bytes are, where they do not tell: ${KINDS.join(', ')}`,
+      read: messageKind,
+      completes: KINDS,
+    },
+    json: { summary: 'prints an object a line for every message, with all of its bytes' },
+    'no-color': { summary: 'no colour, even on a terminal' },
+  },
+  examples: [
+    {
+      summary: 'what goes over port 4433',
+      line: 'tcpdump -i any -w traffic.pcap port 4433\nnopki inspect traffic.pcap',
+    },
+    {
+      summary: 'with what it says',
+      line: 'nopki connect nopki://pk_…@host:4433 --keylog keys\nnopki inspect traffic.pcap --keylog keys',
+    },
+    { summary: 'a few bytes from a log', line: "echo '6e 70 6b 32 00 01 02' | nopki inspect" },
+    {
+      summary: 'the codes of all alerts',
+      line: "nopki inspect traffic.pcap --keylog keys --json | jq 'select(.plaintext)'",
+    },
+  ],
+  notes: [
+    {
+      heading: 'Key logs',
+      text: `An end of a channel writes its session keys only where it is told to: --keylog FILE of connect, listen, forward and
+        expose, or the option onKeys in a program. Whoever has the file reads what was said, so it is for its owner alone, and best
+        deleted soon.`,
+    },
+  ],
+  async run(values, [file = '-']) {
+    const bytes = await readInput(file)
+    const keys = values.keylog === undefined ? new Map() : await readKeyLog(values.keylog)
+    const color = !values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true
+    const show = values.json ? showJson : (shown: Shown) => showText(shown, color)
+    if (isCapture(bytes)) return inspectCapture(bytes, keys, show)
+    if (bytes.length === 0) throw new Failure(`there are no bytes in ${named(file)}`)
+    inspectBytes(fromHexText(text(bytes)) ?? bytes, values.as, keys, show)
+  },
+})
+
+/** A message, and where it was. */
+interface Shown extends Message {
+  from: 'client' | 'server'
+  /** Of a capture. */
+  connection?: { number: number; client: string; server: string }
+  packet?: number
+}
+
+type Show = (message: Shown) => void
+
+function inspectCapture(bytes: Uint8Array, keys: KeyLog, show: Show): void {
+  const { packets, trouble } = readCapture(bytes)
+  if (trouble !== undefined) log.warn(`the capture was not read to its end: ${trouble}`)
+  const connections = connectionsOf(packets)
+  let number = 0
+  for (const connection of connections) {
+    const messages = messagesOfConnection(connection, keys)
+    if (!messages) continue
+    number += 1
+    const { client, server, toServer, toClient } = messages.connection
+    for (const message of messages.all) show({ ...message, connection: { number, client, server } })
+    for (const [stream, from] of [
+      [toServer, 'client'],
+      [toClient, 'server'],
+    ] as const) {
+      if (stream.gap)
+        log.warn(`connection ${number}: bytes from the ${from} were not captured, and nothing behind them is shown`)
+    }
+  }
+  const others = connections.length - number
+  if (number === 0) {
+    throw new Failure(
+      `no connection of this protocol is in the capture: ${packets.length} packets, ${others} TCP connections`,
+      'a connection is known by its first bytes: start capturing before it is opened',
+    )
+  }
+  if (others > 0)
+    log.info(`${others} other TCP ${others === 1 ? 'connection is' : 'connections are'} not of this protocol`)
+}
+
+/** In the order in which they were captured; undefined where the connection is of another protocol. */
+function messagesOfConnection(found: Connection, keys: KeyLog): { connection: Connection; all: Shown[] } | undefined {
+  const connection = oriented(found)
+  const hello = connection.toServer.bytes
+  const kind = identify(hello, 'client')
+  if (!kind) return undefined
+  const directions: (Direction & { packetOf(offset: number): number })[] = [
+    { from: 'client', ...connection.toServer },
+    { from: 'server', ...connection.toClient, first: identify(connection.toClient.bytes, 'server') ?? answerTo(kind) },
+  ]
+  const all = directions.flatMap(({ packetOf, ...direction }) => {
+    const messages =
+      withKeys(keys, hello, openerFor => messagesOf({ ...direction, openerFor: openerFor(direction.from) })) ?? []
+    return messages.map((it): Shown => ({ ...it, from: direction.from, packet: packetOf(it.offset) }))
+  })
+  return { connection, all: all.sort((a, b) => (a.packet ?? 0) - (b.packet ?? 0)) }
+}
+
+/** Where the opening was not captured, who is the client shows by who said hello. */
+function oriented(it: Connection): Connection {
+  if (it.whole || identify(it.toServer.bytes, 'client') || !identify(it.toClient.bytes, 'client')) return it
+  return { ...it, client: it.server, server: it.client, toServer: it.toClient, toClient: it.toServer }
+}
+
+/** Version 1's challenge has no version of its own. */
+function answerTo(hello: MessageKind): MessageKind {
+  return hello === 'hello1' ? 'challenge1' : 'challenge2'
+}
+
+function inspectBytes(bytes: Uint8Array, as: MessageKind | undefined, keys: KeyLog, show: Show): void {
+  const kind = as ?? guess(bytes)
+  if (!kind) {
+    throw new Failure(
+      'the bytes do not begin like a message of this protocol',
+      `--as says what they are: ${KINDS.join(', ')}`,
+    )
+  }
+  const from = kind.startsWith('challenge') || kind === 'reject' ? 'server' : 'client'
+  const hello = kind.startsWith('hello') ? bytes : undefined
+  const messages =
+    withKeys(keys, hello, openerFor => messagesOf({ from, bytes, first: kind, openerFor: openerFor(from) })) ?? []
+  for (const message of messages) show({ ...message, from })
+}
+
+/** A hello and a challenge of version 2 begin alike: where what follows fits only a challenge, it is one. */
+function guess(bytes: Uint8Array): MessageKind | undefined {
+  const kind = identify(bytes)
+  const fits = (first: MessageKind) => {
+    const messages = messagesOf({ from: 'client', bytes, first }) ?? []
+    return messages.reduce((sum, it) => sum + lengthOf(it.kind, it.bytes), 0) === bytes.length
+  }
+  return kind === 'hello2' && !fits('hello2') && fits('challenge2') ? 'challenge2' : kind
+}
+
+function showText({ kind, bytes, offset, from, connection, packet, plaintext, trouble }: Shown, color: boolean): void {
+  const width = process.stdout.columns ?? 100
+  const bold = (line: string) => (color ? `\x1b[1m${line}\x1b[0m` : line)
+  if (connection) {
+    const { number, client, server } = connection
+    const way = from === 'client' ? `${client} → ${server}` : `${server} → ${client}`
+    print(bold(`── connection ${number}, packet ${packet}: ${way}, from the ${from}`))
+  }
+  process.stdout.write(dump(kind, bytes, { color, width, base: offset }))
+  if (trouble !== undefined) print(`\n${trouble}`)
+  if (plaintext) process.stdout.write(`\n${dump('plaintext', plaintext, { color, width })}`)
+  print('')
+}
+
+function showJson({ kind, bytes, offset, from, connection, packet, plaintext, trouble }: Shown): void {
+  printJson({
+    ...(connection && { connection: connection.number, client: connection.client, server: connection.server, packet }),
+    from,
+    message: kind,
+    offset,
+    length: bytes.length,
+    fields: fields(kind, bytes).map(it => jsonOf(it, kind)),
+    ...(plaintext && { plaintext: fields('plaintext', plaintext).map(it => jsonOf(it, 'plaintext')) }),
+    ...(trouble !== undefined && { trouble }),
+  })
+}
+
+function jsonOf(field: InspectedField, message: MessageKind): object {
+  const { name, kind, offset, length, missing, bytes, parts } = field
+  const meaning = meaningOf(field, message)
+  return {
+    name,
+    kind,
+    offset,
+    length,
+    ...(missing > 0 && { missing }),
+    ...(meaning && { meaning }),
+    ...(parts ? { parts: parts.map(it => jsonOf(it, message)) } : { hex: toHex(bytes) }),
+  }
+}
+
+async function readInput(file: string): Promise<Uint8Array> {
+  if (file === '-') {
+    if (process.stdin.isTTY) throw Failure.usage('there is nothing to inspect', 'give a FILE, or pipe bytes in')
+    return Buffer.concat(await process.stdin.toArray())
+  }
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'EISDIR') throw new Failure(`${file} is a directory`, 'give a file')
+    throw new Failure(`${file} cannot be read: ${message}`, 'check the path and who may read it')
+  }
+}
+
+async function readKeyLog(file: string): Promise<KeyLog> {
+  try {
+    return parseKeyLog(text(await readInput(file)))
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw new Failure(
+      `${file}: ${(error as Error).message}`,
+      'give a file that --keylog of another command has written',
+    )
+  }
+}
+
+function named(file: string): string {
+  return file === '-' ? 'standard input' : file
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1')
+}
+
+function messageKind(value: string, name: string): MessageKind {
+  if (KINDS.includes(value as MessageKind)) return value as MessageKind
+  throw Failure.usage(`${name} is “${value}”`, `there are ${KINDS.join(', ')}`)
+}

@@ -1,0 +1,100 @@
+import type { Duplex } from 'node:stream'
+import type { AccessEntry } from '../service/access-log.js'
+import { guarded } from '../service/guard.js'
+import type { Live } from '../service/service.js'
+import { type Ending, reasonOf, type Splice } from './splice.js'
+
+export interface TunnelOptions {
+  /** The end that is there already, and which of the two it is. */
+  near: Duplex
+  side: 'channel' | 'plain'
+  /** Connects to the other side, and joins the two. */
+  join(signal: AbortSignal): Promise<Splice>
+  /** Ends the near end, where it was not joined; tells it so by an alert where it is a channel. */
+  abandon(alert: number, text: string): void
+  /** In milliseconds; 0 is for ever. */
+  lifetime: number
+  /** Who is at the other end of the channel, once it is over. */
+  facts(): Pick<AccessEntry, 'peer' | 'name' | 'address'>
+  onEnd(entry: AccessEntry): void
+}
+
+/** One connection through the tunnel, from when its near end has come to when both ends have closed. */
+export class Tunnel implements Live {
+  readonly done: Promise<void>
+  #options: TunnelOptions
+  #gone = new AbortController()
+  #splice: Splice | undefined
+  #ending: Ending | undefined
+
+  constructor(options: TunnelOptions) {
+    this.#options = options
+    this.done = this.#run()
+  }
+
+  end(ending: Ending, alert: number, text: string): void {
+    if (this.#splice) return this.#splice.end(ending, alert, text)
+    if (this.#ending) return
+    this.#ending = ending
+    this.#options.abandon(alert, text)
+    this.#gone.abort(new Error(text))
+  }
+
+  async #run(): Promise<void> {
+    const { lifetime, facts, onEnd } = this.#options
+    const [time, started] = [new Date().toISOString(), performance.now()]
+    const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }, 1, LIFETIME_OVER), lifetime) : undefined
+    const { how, detail = null } = await this.#join()
+    clearTimeout(timer)
+    onEnd({
+      time,
+      ...facts(),
+      received: this.#splice?.received ?? 0,
+      sent: this.#splice?.sent ?? 0,
+      milliseconds: Math.round(performance.now() - started),
+      ended: how,
+      detail,
+    })
+  }
+
+  async #join(): Promise<Ending> {
+    const { near, side, join, abandon } = this.#options
+    const whenClosed = new Promise<void>(resolve => near.once('close', resolve))
+    const onError = (error: Error) => {
+      this.#ending ??= { how: side, detail: reasonOf(error) }
+    }
+    const onClose = () => {
+      this.#ending ??= { how: side, detail: 'it closed before the other side was reached' }
+      this.#gone.abort(new Error('nobody is waiting any more'))
+    }
+    near.once('error', onError)
+    near.once('close', onClose)
+    try {
+      this.#splice = await join(this.#gone.signal)
+      near.off('error', onError)
+      near.off('close', onClose)
+      return await this.#splice.done
+    } catch (error) {
+      if (!this.#ending) {
+        this.#ending = { how: 'backend', detail: reasonOf(error as Error) }
+        guarded(
+          () => abandon(1, UNREACHABLE),
+          () => near.destroy(),
+        )
+      }
+      if (!near.closed) await whenClosed
+      return this.#ending
+    }
+  }
+}
+
+/** Throws away what was reached too late. */
+export function orDrop<T extends Duplex>(reached: T, signal: AbortSignal): T {
+  if (!signal.aborted) return reached
+  reached.on('error', () => {}).destroy()
+  throw signal.reason
+}
+
+// What the other end is told: not where the service is.
+const UNREACHABLE = 'the service behind this channel cannot be reached'
+const LIFETIME_OVER = 'the connection has been open for as long as is allowed'

@@ -1,8 +1,0 @@
-// Where Workers have channel.wasm: they compile none, but import it compiled.
-
-import module from '../../../channel.wasm'
-import type { WasmModule } from '../../core/core.js'
-
-export function findWasm(): WasmModule {
-  return module
-}

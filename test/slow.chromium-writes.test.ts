@@ -1,3 +1,0 @@
-import { testSlowReader } from './runtimes/slow.js'
-
-testSlowReader('chromium', 'chromium')

@@ -1,0 +1,151 @@
+// How plain connections end through forward, route and expose in a row: 40 of 40 closes of a Unix socket are ends, 40 of 40 TCP resets resets.
+
+import { writeFileSync } from 'node:fs'
+import net from 'node:net'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parsePlain } from '../../src/cli/frame/place.js'
+import { acceptsPipes, whenEnded } from '../../src/cli/join/plain.js'
+import { makeKey, type Running, startNopki, workFolder } from '../support/command.js'
+import { freePort } from '../support/ports.js'
+import { cleanUpAfter, guarded, next, readAll, readUntilError, someBytes, track, until } from '../support/sockets.js'
+import { tunnelKeys } from '../support/tunnel.js'
+
+cleanUpAfter(test)
+
+const folder = workFolder(test)
+const keys = await tunnelKeys(folder)
+const router = await makeKey(folder, 'router')
+const check = (name: string, body: () => Promise<void>) => guarded(test, name, body, 60_000)
+const COUNT = 40
+const SENT = someBytes(1000)
+
+check('a service behind a Unix socket that answers and closes: its clients see the answer, and an end', async () => {
+  const { dial, service } = await chain({ front: 'tcp', behind: 'unix' })
+  service.on('connection', socket => {
+    socket.once('data', () => socket.write('bye', () => socket.destroy()))
+  })
+  for (let at = 0; at < COUNT; at++) {
+    const client = dial()
+    client.write('QUIT')
+    assert.is(String(await readAll(client)), 'bye')
+  }
+})
+
+check('a client of a Unix socket that writes and closes: the service has all of it, and an end', async () => {
+  const { dial, accepted } = await chain({ front: 'unix', behind: 'tcp' })
+  for (let at = 0; at < COUNT; at++) {
+    const client = dial()
+    client.write(SENT, () => client.destroy())
+    assert.ok((await readAll(await accepted(at))).equals(SENT))
+  }
+})
+
+check('what such a client wrote is read also where a write to it has failed before', async () => {
+  const path = join(folder, 'closed')
+  const server = track(net.createServer({ allowHalfOpen: true, pauseOnConnect: true }))
+  await new Promise<void>(resolve => server.listen(path, resolve))
+  assert.ok(acceptsPipes(server))
+  const accepted = next(server, 'connection')
+  const client = track(net.connect(path))
+  const [plain] = (await accepted) as [net.Socket]
+  await written(client, SENT)
+  client.destroy()
+  await next(client, 'close')
+  let ended = 0
+  whenEnded(plain, true, () => (ended += 1))
+  const failed = new Promise<NodeJS.ErrnoException>(resolve => plain.once('error', resolve))
+  plain.write('220 ready')
+  assert.ok((await readAll(plain)).equals(SENT))
+  assert.is((await failed).code, 'EPIPE')
+  assert.is(ended, 1)
+})
+
+check('a service that resets is a reset for its clients, also where data waits before it', async () => {
+  const { dial, all, expose } = await chain({ front: 'tcp', behind: 'tcp' })
+  const clients = Array.from({ length: COUNT }, () => dial())
+  const failed = clients.map(client => readUntilError(client))
+  const services = await joined(clients, all)
+  const stopped = stop(expose)
+  await Promise.all(services.slice(0, COUNT / 2).map(socket => written(socket, 'before')))
+  for (const socket of services) socket.resetAndDestroy()
+  stopped.goOn()
+  const results = await Promise.all(failed)
+  for (const { error } of results) assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+  assert.is(results.filter(({ data }) => String(data) === 'before').length, COUNT / 2)
+})
+
+check('a client that resets is a reset for the service, also where data waits before it', async () => {
+  const { dial, all, forward } = await chain({ front: 'tcp', behind: 'tcp' })
+  const clients = Array.from({ length: COUNT }, () => dial())
+  const services = await joined(clients, all)
+  const failed = services.map(socket => readUntilError(socket))
+  const stopped = stop(forward)
+  await Promise.all(clients.slice(0, COUNT / 2).map(client => written(client, 'before')))
+  for (const client of clients) client.resetAndDestroy()
+  stopped.goOn()
+  for (const { error } of await Promise.all(failed)) {
+    assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+  }
+})
+
+let chains = 0
+
+/** forward, route and expose, with a service of the test's behind: plain clients come in front. */
+async function chain({ front, behind }: Record<'front' | 'behind', 'unix' | 'tcp'>) {
+  const name = `chain${++chains}`
+  const place = async (what: string, kind: 'unix' | 'tcp') =>
+    kind === 'unix' ? `unix:${join(folder, `${name}-${what}`)}` : `127.0.0.1:${await freePort()}`
+  const target = await place('service', behind)
+  const exposed = await place('expose', behind)
+  const entry = await place('forward', front)
+  const sockets: net.Socket[] = []
+  const service = track(
+    net.createServer({ allowHalfOpen: true }, socket => sockets.push(track(socket.on('error', () => {})))),
+  )
+  await new Promise<void>(resolve => service.listen(parsePlain(target), resolve))
+  const table = join(folder, `${name}-table`)
+  writeFileSync(table, `${keys.server.publicKey} ${exposed}\n`)
+  const expose = startNopki(['expose', exposed, target, '-k', keys.server.file, '-a', keys.authorized])
+  const route = startNopki(['route', '127.0.0.1:0', '-k', router.file, '-t', table])
+  const [, at] = await route.shows(/routing on (\S+) as/)
+  await expose.shows(/exposing/)
+  const address = `nopki://${keys.server.publicKey}@${at}?middlebox=${router.publicKey}`
+  const forward = startNopki(['forward', entry, address, '-k', keys.alice.file])
+  await forward.shows(/forwarding/)
+  const accepted = async (index: number) => {
+    await until(() => sockets.length > index)
+    return sockets[index] as net.Socket
+  }
+  const all = async (count: number) => {
+    await accepted(count - 1)
+    return sockets
+  }
+  const dial = () => {
+    const options = { ...parsePlain(entry), allowHalfOpen: true }
+    return track(net.connect(options as net.NetConnectOpts).on('error', () => {}))
+  }
+  return { dial, service, accepted, all, expose, forward }
+}
+
+/** A program that does nothing until it is told to go on. */
+function stop({ child }: Running) {
+  child.kill('SIGSTOP')
+  return { goOn: () => child.kill('SIGCONT') }
+}
+
+/** What the service has accepted, when each connection is through to it. */
+async function joined(clients: net.Socket[], all: (count: number) => Promise<net.Socket[]>): Promise<net.Socket[]> {
+  await Promise.all(clients.map(client => written(client, 'hello')))
+  const services = await all(clients.length)
+  for (const socket of services) socket.resume()
+  await until(() => services.every(it => it.bytesRead === 5))
+  return services
+}
+
+function written(socket: net.Socket, data: Uint8Array | string): Promise<void> {
+  return new Promise((resolve, reject) => socket.write(data, error => (error ? reject(error) : resolve())))
+}
+
+test.run()

@@ -1,3 +1,0 @@
-import { testSuite } from './runtimes/suite.js'
-
-testSuite('workerd')
