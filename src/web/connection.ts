@@ -191,7 +191,7 @@ export class Connection implements LiveChannel {
     } catch (error) {
       if (error instanceof CarrierFault) throw error.fault
       // A carrier that knows how it was closed says more of a handshake than that it was.
-      if (this.#phase === 'handshake' && error instanceof ChannelError) throw error
+      if (this.#phase === 'handshake' && error instanceof ChannelError && error.code === 'LINK_CLOSED') throw error
       // It tells more than a write that has failed behind it.
       this.#carrierError = error
       if (this.#isAlive) this.engine.receiveEnd(false)

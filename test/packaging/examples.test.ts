@@ -28,12 +28,12 @@ test.after.each(() => {
 example('a Worker talks to a Node server through connect()', ['workerd'], async paths => {
   const server = await address(run('node', paths, 'worker-to-node', 'server.js'))
   const out = await bundled('worker-to-node', 'worker.js')
-  const workerd = await startWorkerd(paths.workerd, join(out, '../../worker.capnp'), { SERVER: server })
+  const workerd = await startWorkerd(paths.workerd, join(out, '../worker.capnp'), { SERVER: server })
   try {
     const answer = await get(workerd.port, '/?name=Ada')
     assert.match(answer, /^hello Ada, your key is pk_[\w-]{43}\n$/)
     const wrong = encodePublicKey(generateKeyPair().publicKey)
-    const other = await startWorkerd(paths.workerd, join(out, '../../worker.capnp'), {
+    const other = await startWorkerd(paths.workerd, join(out, '../worker.capnp'), {
       SERVER: server.replace(/pk_[\w-]{43}/, wrong),
     })
     assert.match(await get(other.port, '/'), /^PEER_KEY_MISMATCH: /)
@@ -68,7 +68,7 @@ example('a Worker talks to another Worker’s Durable Object', ['workerd'], asyn
   const { publicKey, secretKey } = generateKeyPair()
   const out = await bundled('two-workers', 'client.js')
   await bundled('two-workers', 'server.js')
-  const workerd = await startWorkerd(paths.workerd, join(out, '../../workers.capnp'), {
+  const workerd = await startWorkerd(paths.workerd, join(out, '../workers.capnp'), {
     SERVER_KEY: encodePublicKey(publicKey),
     SECRET_KEY: encodeSecretKey(secretKey),
   })

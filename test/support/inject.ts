@@ -28,7 +28,8 @@ const POINTS: Record<string, [Holder, string[]]> = {
     net.Socket.prototype,
     ['write', 'end', 'pause', 'resume', 'cork', 'uncork', 'setKeepAlive', 'pipe', 'resetAndDestroy'],
   ],
-  channel: [SecureSocket.prototype, ['write', 'end', 'pause', 'resume', 'alert', 'push']],
+  // Not `push`: what is thrown there is a listener's, and listeners are guarded.
+  channel: [SecureSocket.prototype, ['write', 'end', 'pause', 'resume', 'alert']],
   Engine: [
     Engine.prototype,
     ['receive', 'advance', 'readData', 'writeFrom', 'sendWindow', 'sent', 'take', 'takeHeld', 'end', 'alert'],

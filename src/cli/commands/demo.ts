@@ -61,7 +61,7 @@ export const demo = defineCommand({
 })
 
 async function show(version: 1 | 2, source: Source, report: Report): Promise<void> {
-  const server = fork(new URL('../demo-server.js', import.meta.url))
+  const server = fork(new URL('../demo/server.js', import.meta.url))
   try {
     const gone = once(server, 'exit').then(() => {
       throw new Failure('the server process ended before the demo did')

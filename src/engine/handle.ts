@@ -1,0 +1,96 @@
+import { ChannelError } from '../errors.js'
+import type { Core } from '../wasm/instance.js'
+import {
+  PHASE_FAILED,
+  SETUP_CONTEXT,
+  SETUP_MIDDLEBOX_KEY,
+  SETUP_PUBLIC_KEY,
+  SETUP_SECRET_KEY,
+  SETUP_SERVER_KEY,
+} from '../wire/abi.js'
+import { errorOf } from './failure.js'
+import { checkInteger, type Setup, type Version } from './options.js'
+
+/** One channel in linear memory: its place, and the first error of the peer's, which sticks. Both directions of an engine work on it. */
+export class Handle {
+  readonly core: Core
+  readonly setup: Setup
+  #channel: number
+  #error: ChannelError | undefined
+
+  /** @throws ChannelError USE_NO_MEMORY, or what the core finds wrong */
+  constructor(core: Core, setup: Setup) {
+    this.core = core
+    this.setup = setup
+    this.#channel = createChannel(core, setup)
+    const status = core.exports.status(this.#channel)
+    if (status < 0) {
+      const error = this.fail(status)
+      this.close()
+      throw error
+    }
+  }
+
+  /** The channel's pointer. @throws ChannelError USE_CLOSED */
+  get open(): number {
+    if (this.#channel === 0) throw new ChannelError('USE_CLOSED')
+    return this.#channel
+  }
+
+  /** The same, unless the channel has failed. @throws ChannelError USE_CLOSED; what sticks */
+  get sound(): number {
+    const channel = this.open
+    if (this.#error) throw this.#error
+    return channel
+  }
+
+  /** The protocol's version; undefined if a server does not know it yet. */
+  get version(): Version | undefined {
+    return (this.core.exports.version(this.open) || undefined) as Version | undefined
+  }
+
+  /** A random source that failed within the last call ends the channel, and the call throws what the source did. */
+  checkDraws(): void {
+    this.core.checkDraws(() => this.close())
+  }
+
+  /** The error of a status below 0. It sticks if the core's channel has failed with it. */
+  fail(status: number): ChannelError {
+    const error = errorOf(this.core, this.#channel, this.setup, status)
+    return this.core.exports.phase(this.#channel) === PHASE_FAILED ? this.stick(error) : error
+  }
+
+  /** The first error stays; it is given back. */
+  stick(error: ChannelError): ChannelError {
+    this.#error ??= error
+    return this.#error
+  }
+
+  /** Wipes and frees all that the channel holds in linear memory. */
+  close(): void {
+    if (this.#channel === 0) return
+    this.core.exports.closeChannel(this.#channel)
+    this.#channel = 0
+  }
+}
+
+function createChannel(core: Core, setup: Setup): number {
+  const { keyPair, serverKey, middleboxKey, context } = setup
+  const channel = core.lend(SETUP_CONTEXT + context.length, pointer => {
+    const { bytes } = core
+    bytes.set(keyPair.secretKey, pointer + SETUP_SECRET_KEY)
+    bytes.set(keyPair.publicKey, pointer + SETUP_PUBLIC_KEY)
+    if (serverKey) bytes.set(serverKey, pointer + SETUP_SERVER_KEY)
+    if (middleboxKey) bytes.set(middleboxKey, pointer + SETUP_MIDDLEBOX_KEY)
+    bytes.set(context, pointer + SETUP_CONTEXT)
+    return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.flags, pointer, context.length)
+  })
+  core.checkDraws(() => channel && core.exports.closeChannel(channel))
+  if (channel === 0) throw new ChannelError('USE_NO_MEMORY')
+  return channel
+}
+
+/** WebAssembly would take what is none for another number. @throws ChannelError USE_BAD_OPTION */
+export function checkLength(length: number): void {
+  checkInteger('length', length, 0, 0x7fffffff)
+}
