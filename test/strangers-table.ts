@@ -1,4 +1,5 @@
-// node build/test/strangers-table.js: what a server goes through while it is attacked, as a table. No test: its figures are this machine's.
+// node build/test/strangers-table.js [part of a server's or an attack's name ...]: what a server goes through while it is attacked, as a
+// table. No test: its figures are this machine's.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,9 +25,8 @@ const head = [
 
 print(head)
 print(head.map(() => '---'))
-for (const [name, start] of Object.entries(SERVERS)) {
-  if (wanted.length > 0 && !wanted.some(it => name.includes(it))) continue
-  for (const [attacked, begin] of Object.entries(ATTACKS)) {
+for (const [name, start] of wantedOf(SERVERS)) {
+  for (const [attacked, begin] of wantedOf(ATTACKS)) {
     const server = await start(folder)
     const before = residentMiB(server.pid)
     const attack = begin(server.target, ATTACKED_FROM)
@@ -42,6 +42,13 @@ for (const [name, start] of Object.entries(SERVERS)) {
 }
 rmSync(folder, { recursive: true })
 process.exit()
+
+/** All of them, if none was named. */
+function wantedOf<T>(all: Record<string, T>): [string, T][] {
+  const entries = Object.entries(all)
+  const named = entries.filter(([name]) => wanted.some(it => name.includes(it)))
+  return named.length > 0 ? named : entries
+}
 
 function print(cells: readonly (string | number | undefined)[]): void {
   console.log(`| ${cells.map(it => it ?? '–').join(' | ')} |`)

@@ -15,6 +15,8 @@ export interface LinkHandler<Owner> {
   onError(owner: Owner, error: Error): void
   onReceived?(owner: Owner): void
   onSent?(owner: Owner): void
+  /** All that can be reported in this turn has been. False stops the link, as of `onEvent`. */
+  onTurn?(owner: Owner): boolean
   /** The transport has closed: nothing more can be sent. What was received is still reported. */
   onClosed?(owner: Owner): void
 }
@@ -54,8 +56,8 @@ export class Link {
     close(this: Transport): void {
       const link = this[LINK]
       if (!link) return
+      link.#closeUntold = true
       link.#onEnd()
-      if (!link.#left) link.#handler.onClosed?.(link.#owner)
     },
     /** Version 1 goes by its own pace: not all that was sealed has been given to the transport. */
     drain(this: Transport): void {
@@ -76,6 +78,12 @@ export class Link {
   #offset = 0
   #event: LinkEvent | undefined
   #endUntold = false
+  #closeUntold = false
+  /** How many events there were since the transport last gave something, or others had a turn; and how many bytes behind the last one. */
+  #events = 0
+  #silentBytes = 0
+  /** Goes on in the next turn: this one's share is used up. */
+  #nextTurn: NodeJS.Immediate | undefined
   #pumping = false
   #stopped = false
   #left = false
@@ -107,9 +115,9 @@ export class Link {
     this.#handler = handler
   }
 
-  /** Whether the owner has stopped it: then it is not known what the peer is sending. */
+  /** Whether its transport waits for the owner, or for this end's next turn: then it is not known what the peer is sending. */
   get stopped(): boolean {
-    return this.#stopped
+    return this.#stopped || this.#nextTurn !== undefined
   }
 
   /** Whether bytes wait to be sent that are out of the engine already. */
@@ -124,7 +132,7 @@ export class Link {
   }
 
   #work(): void {
-    if (this.#pumping || this.#left) return
+    if (this.#pumping || this.#left || this.#nextTurn) return
     this.#pumping = true
     try {
       // A Duplex may answer within the write: then there is a new chunk already.
@@ -133,8 +141,10 @@ export class Link {
         if (!this.engine.connected) this.flush()
         if (!this.#chunk) break
       }
+      if (this.#handler.onTurn?.(this.#owner) === false) this.#stopped = true
       if (this.#left) return
-      if (this.#stopped && this.#holdsEnough) this.transport.pause()
+      if (!this.#stopped && this.#turnOver) this.#waitTurn()
+      else if (this.#stopped && this.#holdsEnough) this.transport.pause()
       else this.transport.resume()
     } catch (error) {
       if (this.#left) return
@@ -145,6 +155,27 @@ export class Link {
     } finally {
       this.#pumping = false
     }
+    this.#tellClosed()
+  }
+
+  /** Others have their turn before the rest: small records would keep the event loop for seconds, and each link that is flooded again. */
+  #waitTurn(): void {
+    this.transport.pause()
+    this.#nextTurn = setImmediate(Link.#goOn, this)
+  }
+
+  static #goOn(link: Link): void {
+    link.#nextTurn = undefined
+    link.#events = 0
+    link.#silentBytes = 0
+    link.#work()
+  }
+
+  /** Behind what was received, unless the owner has stopped that. */
+  #tellClosed(): void {
+    if (!this.#closeUntold || this.#nextTurn || this.#left) return
+    this.#closeUntold = false
+    this.#handler.onClosed?.(this.#owner)
   }
 
   /** Hands what the engine has to send to the transport. False: it should be given time, see `whenWritable`. */
@@ -223,13 +254,15 @@ export class Link {
     this.transport.destroy()
   }
 
-  /** True: everything received was taken. */
+  /** True: everything received was taken. False: the owner has stopped it, or the share of this turn is used up. */
   #drainEngine(): boolean {
     const { engine } = this
-    for (let ended = false; ; ) {
+    for (let ended = false; !this.#turnOver; ) {
       const event = this.#event ?? (ended ? untraced(() => engine.advance()) : engine.advance())
       this.#event = undefined
       if (event !== 'idle') {
+        this.#events += 1
+        this.#silentBytes = 0
         if (event !== 'connected') this.#paced?.opened()
         const answer = this.#handler.onEvent(this.#owner, event)
         if (answer === 'later') this.#event = event
@@ -246,9 +279,16 @@ export class Link {
       if (!this.#chunk) return true
       const took = engine.receive(this.#chunk, this.#offset)
       this.#offset += took
+      this.#silentBytes += took
       if (this.#offset === this.#chunk.length) this.#chunk = undefined
       else if (took === 0) throw new Error('the engine took no bytes and reported nothing')
     }
+    return false
+  }
+
+  /** Whether others are to have their turn: some records are no events. */
+  get #turnOver(): boolean {
+    return this.#events >= EVENTS_A_TURN || this.#silentBytes >= SILENT_BYTES_A_TURN
   }
 
   /** A link that has stopped reads on a little, as a stream does whose buffer has room: it notices a peer that is gone. */
@@ -268,6 +308,7 @@ export class Link {
     // A transport that was paused may still hand over one chunk more.
     this.#chunk = this.#chunk ? Buffer.concat([this.#chunk.subarray(this.#offset), chunk]) : chunk
     this.#offset = 0
+    this.#events = 0
     this.#paced?.received()
     this.#handler.onReceived?.(this.#owner)
     this.#work()
@@ -288,6 +329,8 @@ export class Link {
   #detach(): void {
     const { transport } = this
     this.#waiting = undefined
+    clearImmediate(this.#nextTurn)
+    this.#nextTurn = undefined
     transport.off('data', Link.#listeners.data)
     transport.off('end', Link.#listeners.end)
     transport.off('close', Link.#listeners.close)
@@ -306,3 +349,7 @@ function pacedWrite(transport: Duplex): PacedWrite {
 
 // Below this, Node's own pool costs less.
 const REUSED_BYTES = 4096
+
+// What a link may do in one turn. Full records never come to either: a read has five at most, and no record is half as long as this.
+const EVENTS_A_TURN = 256
+const SILENT_BYTES_A_TURN = 131_072

@@ -12,6 +12,7 @@ import { SocketCredit } from './credit.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
 import type { ChannelOptions } from './options.js'
+import { Pieces } from './pieces.js'
 import { expectSigns, promiseSigns } from './signs-of-life.js'
 
 type Callback = (error?: Error | null) => void
@@ -41,6 +42,8 @@ export class SecureSocket extends SocketIdentity {
   #rekeyDue = false
   /** What ends of messages have counted for. */
   #messageEnds = 0
+  /** What has come in this turn, and was not given to the stream yet. */
+  #pieces: Pieces | undefined
 
   /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
   constructor(link: Link, options: ChannelOptions, authorization?: object) {
@@ -62,7 +65,11 @@ export class SecureSocket extends SocketIdentity {
 
   static #handler: LinkHandler<SecureSocket> = {
     onEvent: (it, event) => it.#onEvent(event),
-    onError: (it, error) => it.#failOnceRead(error),
+    onError(it, error) {
+      it.#givePieces()
+      it.#failOnceRead(error)
+    },
+    onTurn: it => it.#givePieces(),
     onReceived(it) {
       it.#heard()
       it.refreshTimeout()
@@ -173,13 +180,12 @@ export class SecureSocket extends SocketIdentity {
   /** False: the stream’s buffer is full, or nothing more will come. */
   #onEvent(event: LinkEvent): boolean {
     this.#acceptance.heard(event)
+    if (event === 'data') return this.#onData(false)
+    if (event === 'message') return this.#onData(true)
+    const wantsMore = this.#givePieces()
     switch (event) {
-      case 'data':
-        return this.#pushData(false)
-      case 'message':
-        return this.#pushData(true)
       case 'control':
-        return this.#onControl(this.#link.engine.controlReceived as Control)
+        return this.#onControl(this.#link.engine.controlReceived as Control) && wantsMore
       case 'alert':
         this.#failOnceRead(alertError(this.#link.engine))
         return false
@@ -191,14 +197,33 @@ export class SecureSocket extends SocketIdentity {
     }
   }
 
-  /** In memory of its own: Node's pool has other clients' plaintext beside it, and an application may pass `chunk.buffer` on. */
-  #pushData(endOfMessage: boolean): boolean {
-    const data = this.#link.engine.readData(Buffer.allocUnsafeSlow)
-    const cost = costOf(data.length, endOfMessage)
+  #onData(endOfMessage: boolean): boolean {
+    const { engine } = this.#link
+    const { length } = engine.dataWindow()
+    const cost = costOf(length, endOfMessage)
     this.#credit?.opened(cost)
-    this.#messageEnds += cost - data.length
-    this.bytesRead += data.length
-    const wantsMore = data.length === 0 || this.#give(data)
+    this.#messageEnds += cost - length
+    this.bytesRead += length
+    if (length === 0) {
+      this.#onTaken()
+      return true
+    }
+    this.#pieces ??= new Pieces()
+    const wantsMore = this.#pieces.hasRoomFor(length) || this.#givePieces()
+    if (!this.#pieces.hasRoomFor(length)) return this.#pushData(engine.readData(Buffer.allocUnsafeSlow)) && wantsMore
+    this.#pieces.add(engine)
+    return wantsMore
+  }
+
+  /** False: the stream has enough. */
+  #givePieces(): boolean {
+    const pieces = this.#pieces?.take()
+    return !pieces || this.#pushData(pieces)
+  }
+
+  /** In memory of its own. */
+  #pushData(data: Uint8Array): boolean {
+    const wantsMore = this.#give(data)
     this.#onTaken()
     return wantsMore || (!this.destroyed && this.#credit?.readsAhead === true)
   }
@@ -231,7 +256,7 @@ export class SecureSocket extends SocketIdentity {
 
   /** The application has read, or may have. */
   #onTaken(): void {
-    this.#credit?.taken(this.#opened - this.readableLength)
+    this.#credit?.taken(this.#opened - this.readableLength - (this.#pieces?.length ?? 0))
   }
 
   get #opened(): number {
