@@ -58,6 +58,12 @@ export function derivePublicKey(pair: usize): void {
   wipeStack()
 }
 
+/** A name [32] for the secret and public key [64] at `pair`, under `key` [32]: it tells nothing of either to who has not got that key. */
+export function namePair(name: usize, pair: usize, key: usize): void {
+  crypto_generichash(name, HASH_BYTES, pair, 2 * KEY_BYTES, 0, key, KEY_BYTES)
+  wipeStack()
+}
+
 /** A channel; a client's hello is then ready to be sent. `setup` is laid out in src/wire/abi.ts. */
 export function createChannel(
   arena: usize, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32

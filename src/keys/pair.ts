@@ -1,6 +1,6 @@
 import { ChannelError } from '../errors.js'
 import type { Core } from '../wasm/instance.js'
-import { KEY_BYTES } from '../wire/layout.js'
+import { HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
 import { given } from './given.js'
 import { checkKey, checkPublicKey } from './text.js'
 
@@ -31,8 +31,8 @@ export function derivePublicKey(core: Core, secretKey: Uint8Array): Uint8Array {
   })
 }
 
-/** The copies made here, and whether one was found whole: a server checks its own once, not with every connection. */
-const copies = new WeakMap<object, boolean>()
+/** The copies made here, with what each is of, and whether it was found whole: a server checks its own once, not with every connection. */
+const copies = new WeakMap<object, { from: object; whole: boolean }>()
 
 /** A pair as it is now, in a copy that only this package has. @throws ChannelError USE_BAD_KEY unless it is two keys */
 export function copyKeyPair(pair: unknown): KeyPair {
@@ -44,18 +44,42 @@ export function copyKeyPair(pair: unknown): KeyPair {
   if (copies.has(pair)) return pair as KeyPair
   const secretKey = checkKey(given(pair, 'secretKey'), 'keyPair.secretKey')
   const copy = Object.freeze({ publicKey: checkPublicKey(given(pair, 'publicKey'), 'keyPair.publicKey'), secretKey })
-  copies.set(copy, false)
+  copies.set(copy, { from: pair, whole: false })
   return copy
 }
 
 /** As `copyKeyPair`. @throws ChannelError USE_BAD_KEY unless the two keys belong together */
 export function checkKeyPair(core: Core, pair: unknown): KeyPair {
   const copy = copyKeyPair(pair)
-  if (copies.get(copy)) return copy
+  const made = copies.get(copy)
+  if (!made || made.whole) return copy
+  const name = nameOf(core, copy)
+  if (found.get(made.from) !== name) checkWhole(core, copy)
+  found.set(made.from, name)
+  made.whole = true
+  return copy
+}
+
+function checkWhole(core: Core, copy: KeyPair): void {
   const derived = derivePublicKey(core, copy.secretKey)
   if (derived.some((byte, at) => byte !== copy.publicKey[at])) {
     throw new ChannelError('USE_BAD_KEY', 'keyPair.publicKey is not the public key of keyPair.secretKey')
   }
-  copies.set(copy, true)
-  return copy
 }
+
+/** A name for what the two keys are now, which is no key: who looks at it learns nothing of them. */
+function nameOf(core: Core, { publicKey, secretKey }: KeyPair): string {
+  nameKey ??= crypto.getRandomValues(new Uint8Array(KEY_BYTES))
+  const key = nameKey
+  return core.lend(3 * KEY_BYTES + HASH_BYTES, pair => {
+    core.bytes.set(secretKey, pair)
+    core.bytes.set(publicKey, pair + KEY_BYTES)
+    core.bytes.set(key, pair + 2 * KEY_BYTES)
+    core.exports.namePair(pair + 3 * KEY_BYTES, pair, pair + 2 * KEY_BYTES)
+    return String(core.view(pair + 3 * KEY_BYTES, HASH_BYTES))
+  })
+}
+
+/** Of the pairs that were found whole, by the object that they came in: who connects again gives the same. */
+const found = new WeakMap<object, string>()
+let nameKey: Uint8Array | undefined

@@ -8,6 +8,7 @@ export interface CoreExports {
   buffersInUse(arena: number): number
   drawKeyPair(pair: number): void
   derivePublicKey(pair: number): void
+  namePair(name: number, pair: number, key: number): void
   createChannel(
     arena: number,
     role: number,

@@ -571,4 +571,25 @@ function pattern(size: number): Buffer {
   return Buffer.from(Uint8Array.from({ length: size }, (_, at) => (at * 31 + (at >> 8)) & 0xff))
 }
 
+test('a key pair is multiplied out once, and again if it is another one by then', () => {
+  let own = 0
+  const core = freshCore()
+  const { derivePublicKey } = core.exports
+  core.exports.derivePublicKey = pair => {
+    own += 1
+    derivePublicKey(pair)
+  }
+  const keyPair = { ...clientKeys }
+  const open = () => Engine.client(core, { keyPair, serverKey: serverKeys.publicKey }).close()
+  for (let times = 0; times < 3; times++) open()
+  assert.is(own, 1)
+  keyPair.secretKey = serverKeys.secretKey.slice()
+  assert.is(codeOf(open), 'USE_BAD_KEY')
+  keyPair.publicKey = serverKeys.publicKey.slice()
+  open()
+  assert.is(own, 3)
+  keyPair.secretKey.fill(0)
+  assert.is(codeOf(open), 'USE_BAD_KEY')
+})
+
 test.run()
