@@ -181,6 +181,8 @@ export class Link {
   /** Hands what the engine has to send to the transport. False: it should be given time, see `whenWritable`. */
   flush(): boolean {
     const { engine, transport } = this
+    // Its last words have gone out another way, and the engine may be closed.
+    if (this.#left) return true
     if (engine.version === 1) {
       this.#paced ??= new PacedSender(pacedWrite(transport), engine, () => this.#onWritable())
       this.#handler.onSent?.(this.#owner)

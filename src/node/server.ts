@@ -104,8 +104,8 @@ export class SecureServer extends net.Server {
     handshake.finish()
     try {
       if (!(answer instanceof Refusal)) {
+        // The socket sends it, with what the application writes at once.
         link.engine.accept()
-        link.flush()
         return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
       }
       link.engine.refuse(answer.told)

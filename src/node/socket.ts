@@ -58,9 +58,13 @@ export class SecureSocket extends SocketIdentity {
     if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
     this.#givesSigns = promiseSigns(link.engine, options)
-    if (this.#givesSigns) link.flush()
-    // An alert, or the end of the connection, is noticed even where nobody reads yet.
-    setImmediate(() => this.destroyed || this.read(0))
+    setImmediate(() => {
+      if (this.destroyed) return
+      // What was sealed before the application had it goes with its first write, or now.
+      link.flush()
+      // An alert, or the end of the connection, is noticed even if nobody reads yet.
+      this.read(0)
+    })
   }
 
   static #handler: LinkHandler<SecureSocket> = {
