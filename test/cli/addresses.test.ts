@@ -50,7 +50,7 @@ test('a zone is named as interfaces are', () => {
 const namespaces = (await run('unshare', ['-rn', 'ip', 'link', 'set', 'lo', 'up'])).code === 0
 const linkLocal = namespaces ? guarded : skippedWithout('right to have a network of one’s own, or no ip')
 linkLocal(test, 'listening on an address with a zone, and connecting to what is printed then', async () => {
-  const script = `ip link set lo up; ip -6 addr add fe80::1/64 dev lo nodad
+  const script = `: > out; ip link set lo up; ip -6 addr add fe80::1/64 dev lo nodad
     "$0" "$1" listen '[fe80::1%lo]:4499' --allow-anyone --echo > out 2>&1 & until A=$(grep -o 'nopki://\\S*' out); do
     kill -0 $! || exit; sleep 0.1; done; echo "$A"; echo hello | "$0" "$1" connect "$A"; wait`
   const main = join(import.meta.dirname, '../../src/cli/main.js')
