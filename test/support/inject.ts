@@ -32,7 +32,7 @@ const POINTS: Record<string, [Holder, string[]]> = {
   channel: [SecureSocket.prototype, ['write', 'end', 'pause', 'resume', 'alert']],
   Engine: [
     Engine.prototype,
-    ['receive', 'advance', 'readData', 'writeFrom', 'sendWindow', 'sent', 'take', 'takeHeld', 'end', 'alert'],
+    ['receive', 'advance', 'readData', 'writeFrom', 'sendWindow', 'sent', 'take', 'end', 'alert'],
   ],
   Router: [Router.prototype, ['open', 'reject']],
   Splice: [Splice.prototype, ['end']],
