@@ -7,7 +7,7 @@ import { Timer } from './timer.js'
 /** What a client knows of whether its server serves it: docs/protocol.md, "Acceptance". A server’s own end is accepted. */
 export class Acceptance {
   #engine: Engine
-  #state: 'waits' | 'accepted' | { error: unknown } = 'waits'
+  #state: 'waits' | 'accepted' | { failed: () => unknown } = 'waits'
   /** Made when somebody asks: most never do. */
   #asked: ReturnType<typeof withResolvers<void>> | undefined
   #timer: Timer | undefined
@@ -23,9 +23,9 @@ export class Acceptance {
     if (event !== 'control' || this.#engine.controlReceived?.code !== CONTROL_CREDIT) this.#settle('accepted')
   }
 
-  /** The channel is over, by a refusal or otherwise. */
-  fail(error: unknown): void {
-    this.#settle({ error })
+  /** The channel is over, by a refusal or otherwise. @param failed makes the error, if somebody asks: it costs as much as a close */
+  fail(failed: () => unknown): void {
+    this.#settle({ failed })
   }
 
   /** @param timeout how long it waits, from when it is first asked for; 0 is no limit */
@@ -40,7 +40,7 @@ export class Acceptance {
     return this.#asked.promise
   }
 
-  #settle(state: 'accepted' | { error: unknown }): void {
+  #settle(state: 'accepted' | { failed: () => unknown }): void {
     if (this.#state !== 'waits') return
     this.#state = state
     this.#tell()
@@ -49,7 +49,7 @@ export class Acceptance {
   #tell(): void {
     this.#timer?.stop()
     if (this.#state === 'accepted') this.#asked?.resolve()
-    else if (this.#state !== 'waits') this.#asked?.reject(this.#state.error)
+    else if (this.#state !== 'waits') this.#asked?.reject(this.#state.failed())
   }
 }
 

@@ -1,5 +1,5 @@
 import { ChannelError } from '../errors.js'
-import { given, namesOf } from '../keys/given.js'
+import { bare, given, namesOf } from '../keys/given.js'
 
 /** What an option has to be: gives what is kept of it, a copy, or throws. `source` is the object that it comes from. */
 export type Check = (value: unknown, name: string, source: object) => unknown
@@ -10,7 +10,7 @@ export type OptionTable = Readonly<Record<string, Check>>
 const snapshots = new WeakSet<object>()
 
 /**
- * What options say now: each is read once, by its name, checked, and kept in one frozen object without a prototype. So nothing that
+ * What options say now: each is read once, by its name, checked, and kept in one frozen object that inherits nothing. So nothing that
  * happens to the caller's object later, or to `Object.prototype` at any time, changes who is trusted. A snapshot is its own.
  *
  * @throws ChannelError USE_BAD_KEY; USE_BAD_OPTION, for a name too that nearly is one of these. Other names pass
@@ -20,18 +20,18 @@ export function snapshot<T>(table: OptionTable, options: unknown): Readonly<T> {
     throw badOption('options', options, 'an object with the options')
   }
   if (snapshots.has(options)) return options as T
-  refuseMisspelt(Object.keys(table), options)
-  const read: Record<string, unknown> = Object.create(null)
-  for (const [name, check] of Object.entries(table)) {
+  refuseMisspelt(table, options)
+  const read = bare<Record<string, unknown>>()
+  for (const name of Object.keys(table)) {
     const value = given(options, name)
-    if (value !== undefined) read[name] = check(value, name, options)
+    if (value !== undefined) read[name] = table[name]?.(value, name, options)
   }
   return keep(read)
 }
 
 /** A snapshot of these, where the later ones count. */
 export function keep<T>(...options: object[]): Readonly<T> {
-  const kept = Object.freeze(Object.assign(Object.create(null), ...options))
+  const kept = Object.freeze(bare<object>(...options)) as Readonly<T>
   snapshots.add(kept)
   return kept
 }
@@ -80,11 +80,26 @@ export function missing(name: string, wanted: string): ChannelError {
   return new ChannelError('USE_BAD_OPTION', `${name} is missing`, { next: `give ${wanted}` })
 }
 
-function refuseMisspelt(ours: string[], options: object): void {
+function refuseMisspelt(table: OptionTable, options: object): void {
   for (const name of namesOf(options)) {
-    const meant = ours.includes(name) ? undefined : ours.find(it => isNear(plain(name), plain(it)))
+    if (Object.hasOwn(table, name) || isForeign(table, name)) continue
+    const meant = Object.keys(table).find(it => isNear(plain(name), plain(it)))
     if (meant) throw new ChannelError('USE_BAD_OPTION', `${name} is no option`, { next: `${meant} may be meant` })
+    remember(table, name)
   }
+}
+
+// Names that are far from all of ours, such as net's `host`: to compare them again for each connection would take longest of all.
+const foreign = new Map<OptionTable, Set<string>>()
+const FOREIGN_NAMES = 100
+
+function isForeign(table: OptionTable, name: string): boolean {
+  return foreign.get(table)?.has(name) ?? false
+}
+
+function remember(table: OptionTable, name: string): void {
+  const names = foreign.get(table) ?? new Set()
+  if (names.size < FOREIGN_NAMES) foreign.set(table, names.add(name))
 }
 
 function plain(name: string): string {

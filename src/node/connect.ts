@@ -6,11 +6,11 @@ import { Engine } from '../engine/engine.js'
 import { badOption, keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
-import { namesOf } from '../keys/given.js'
+import { bare, namesOf } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
 import { beginHandshake } from './handshake.js'
 import { nodeCore } from './load.js'
-import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet, withoutPrototype } from './options.js'
+import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet } from './options.js'
 import { openSocket } from './reach.js'
 import { SecureSocket } from './socket.js'
 
@@ -35,7 +35,7 @@ type MoreOptions = Partial<ConnectOptions>
  */
 export async function connect(address: string, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
-export async function connect(target: string | ConnectTarget, options: MoreOptions = {}): Promise<SecureSocket> {
+export async function connect(target: string | ConnectTarget, options?: MoreOptions): Promise<SecureSocket> {
   const { ours, nets } = readTarget(target, options)
   checkClient(ours)
   const core = nodeCore()
@@ -79,19 +79,16 @@ function ignore(): void {}
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
-function readTarget(target: string | ConnectTarget, options: MoreOptions): { ours: Read; nets: object } {
-  const first = typeof target === 'string' ? parseAddress(target) : target
-  const [one, other] = [snapshot<Read>(CONNECT, first), snapshot<Read>(CONNECT, options)]
+function readTarget(target: string | ConnectTarget, more?: MoreOptions): { ours: Read; nets: object } {
+  const given = [typeof target === 'string' ? parseAddress(target) : target, ...(more === undefined ? [] : [more])]
+  const read = given.map(it => snapshot<Read>(CONNECT, it))
+  const ours = keep<Read>(...read)
   for (const name of ['serverKey', 'middleboxKey'] as const) {
-    const [key, another] = [one[name], other[name]]
-    if (key && another && String(key) !== String(another)) throw twoKeys(name)
+    if (read.some(it => it[name] && String(it[name]) !== String(ours[name]))) throw twoKeys(name)
   }
-  for (const it of [first, options]) {
-    // Who meant a stream does not mean a socket.
-    if (namesOf(it).includes('stream') && !one.stream && !other.stream) throw badOption('stream', undefined, 'a Duplex')
-  }
-  const nets = [first, options].map(it => forNet(CONNECT, NET_OPTIONS, it))
-  return { ours: keep(one, other), nets: withoutPrototype(...nets) }
+  // Who meant a stream does not mean a socket.
+  if (!ours.stream && given.some(it => namesOf(it).has('stream'))) throw badOption('stream', undefined, 'a Duplex')
+  return { ours, nets: bare(...given.map(it => forNet(CONNECT, NET_OPTIONS, it))) }
 }
 
 function twoKeys(name: string): ChannelError {
@@ -105,7 +102,7 @@ function openTransport(
   { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS }: Read,
   nets: object,
 ): Promise<net.Socket> {
-  const target = withoutPrototype<object>({ noDelay: true }, nets, { allowHalfOpen: true }) as net.NetConnectOpts
+  const target = bare<object>({ noDelay: true }, nets, { allowHalfOpen: true }) as net.NetConnectOpts
   return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), signal })
 }
 

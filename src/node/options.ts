@@ -8,7 +8,7 @@ import {
   SERVER,
 } from '../channel/options.js'
 import { badOption, type Check, integer, type OptionTable, yesOrNo } from '../engine/snapshot.js'
-import { given } from '../keys/given.js'
+import { bare, given } from '../keys/given.js'
 
 interface SocketOptions {
   /** As for net.Socket: whether this direction stays open when the peer’s has ended. Default false. */
@@ -52,15 +52,14 @@ export const SERVE: OptionTable = {
 }
 
 /**
- * What is not ours, for net: all that the caller's object has of its own, and by their names what its class may have. Without a
- * prototype, as what is ours.
+ * What is not ours, for net: all that the caller's object has of its own, and by their names what its class may have. It inherits
+ * nothing, as what is ours.
  */
 export function forNet(ours: OptionTable, names: readonly string[], options: object): object {
-  const others = Object.keys(options).filter(it => !Object.hasOwn(ours, it))
-  const read = [...new Set([...others, ...names])].map(it => [it, given(options, it)] as const)
-  return withoutPrototype(Object.fromEntries(read.filter(([, value]) => value !== undefined)))
-}
-
-export function withoutPrototype<T extends object>(...parts: Partial<T>[]): T {
-  return Object.assign(Object.create(null), ...parts)
+  const read = bare<Record<string, unknown>>()
+  for (const name of new Set([...Object.keys(options), ...names])) {
+    const value = Object.hasOwn(ours, name) ? undefined : given(options, name)
+    if (value !== undefined) read[name] = value
+  }
+  return read
 }

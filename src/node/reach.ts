@@ -4,7 +4,8 @@
 import dns, { type LookupAddress } from 'node:dns'
 import net from 'node:net'
 import { abortError } from '../channel/failures.js'
-import { withoutPrototype } from './options.js'
+import { withResolvers } from '../channel/resolvers.js'
+import { bare } from '../keys/given.js'
 
 export interface ReachTimes {
   /** For looking the name up and connecting, in ms; 0 is no limit. */
@@ -20,38 +21,39 @@ export interface ReachTimes {
  */
 export async function openSocket(options: net.NetConnectOpts, times: ReachTimes): Promise<net.Socket> {
   const { timeout, timedOut, signal } = times
-  const over = new AbortController()
-  const timer = timeout > 0 ? setTimeout(() => over.abort(timedOut()), timeout) : undefined
-  const onAbort = () => over.abort(abortError(signal))
+  if (signal?.aborted) throw abortError(signal)
+  const over = withResolvers<never>()
+  // It may come when nobody waits any more.
+  over.promise.catch(() => {})
+  const timer = timeout > 0 ? setTimeout(() => over.reject(timedOut()), timeout) : undefined
+  const onAbort = () => over.reject(abortError(signal))
   signal?.addEventListener('abort', onAbort, { once: true })
-  if (signal?.aborted) onAbort()
   try {
-    return await firstToConnect(await targetsOf(options, over.signal), over.signal)
+    const targets = namesOneAddress(options) ? [options] : await Promise.race([targetsOf(options), over.promise])
+    return await firstToConnect(targets, over.promise)
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', onAbort)
   }
 }
 
-/** What net.connect is to be told, one a address; as it is where there is no name, or the caller has chosen how to connect. */
-async function targetsOf(options: net.NetConnectOpts, signal: AbortSignal): Promise<net.NetConnectOpts[]> {
-  if (!('port' in options)) return [options]
+/** Whether net.connect is told it as it is: there is no name, or the caller has chosen how to connect. */
+function namesOneAddress(options: net.NetConnectOpts): options is net.IpcNetConnectOpts {
+  if (!('port' in options)) return true
   const { host = 'localhost', family = 0, localAddress, autoSelectFamily = net.getDefaultAutoSelectFamily() } = options
-  if (net.isIP(host) || localAddress || !autoSelectFamily || family !== 0) return [options]
-  const addresses = await lookUp(host, options, signal)
-  return byTurns(addresses).map(({ address, family: of }) =>
-    withoutPrototype<net.NetConnectOpts>(options, { host: address, family: of }),
-  )
+  return net.isIP(host) !== 0 || localAddress !== undefined || !autoSelectFamily || family !== 0
 }
 
-function lookUp(host: string, options: net.TcpNetConnectOpts, signal: AbortSignal): Promise<LookupAddress[]> {
-  const { lookup = dns.lookup as net.LookupFunction, hints = 0 } = options
+/** What net.connect is to be told, one a address. */
+async function targetsOf(options: net.TcpNetConnectOpts): Promise<net.NetConnectOpts[]> {
+  const addresses = await lookUp(options)
+  return byTurns(addresses).map(({ address, family }) => bare<net.NetConnectOpts>(options, { host: address, family }))
+}
+
+function lookUp(options: net.TcpNetConnectOpts): Promise<LookupAddress[]> {
+  const { host = 'localhost', lookup = dns.lookup as net.LookupFunction, hints = 0 } = options
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason)
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
     lookup(host, { hints, all: true }, (error, found, family = 0) => {
-      signal.removeEventListener('abort', onAbort)
       if (error) return reject(error)
       resolve(typeof found === 'string' ? [{ address: found, family }] : found)
     })
@@ -67,8 +69,11 @@ function byTurns(addresses: LookupAddress[]): LookupAddress[] {
     .filter(it => it !== undefined)
 }
 
-/** Begins with the next one after a short while, or when one has failed, and goes on with those that were begun. */
-function firstToConnect(targets: net.NetConnectOpts[], signal: AbortSignal): Promise<net.Socket> {
+/**
+ * Begins with the next one after a short while, or when one has failed, and goes on with those that were begun.
+ * @param over rejects when there is no more time
+ */
+function firstToConnect(targets: net.NetConnectOpts[], over: Promise<never>): Promise<net.Socket> {
   const attempts = new Set<net.Socket>()
   const errors: Error[] = []
   let begun = 0
@@ -95,8 +100,7 @@ function firstToConnect(targets: net.NetConnectOpts[], signal: AbortSignal): Pro
       socket.once('error', onError)
       if (begun < targets.length) timer = setTimeout(begin, NEXT_MS)
     }
-    signal.throwIfAborted()
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    over.catch(reject)
     begin()
   }).finally(() => {
     clearTimeout(timer)

@@ -5,11 +5,12 @@ import { serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { serverSetup } from '../engine/options.js'
 import { ChannelError } from '../errors.js'
+import { bare } from '../keys/given.js'
 import type { Core } from '../wasm/instance.js'
 import { beginHandshake, type Handshake } from './handshake.js'
 import type { Link } from './link.js'
 import { nodeCore } from './load.js'
-import { forNet, SERVE, type ServerOptions, withoutPrototype } from './options.js'
+import { forNet, SERVE, type ServerOptions } from './options.js'
 import { MAX_PENDING, Pending, pendingLimits } from './pending.js'
 import { SecureSocket } from './socket.js'
 
@@ -33,7 +34,7 @@ export class SecureServer extends net.Server {
     const ours = serverOptions<ServerOptions>(options, SERVE)
     serverSetup(core, ours)
     warnOfVersion1(ours, text => process.emitWarning(text, { code: 'NOPKI_VERSION_1' }))
-    super(withoutPrototype<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
+    super(bare<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
     this.#core = core
     this.#options = ours
     const limits = pendingLimits(ours.maxPendingHandshakes, ours.maxPendingPerAddress)

@@ -171,12 +171,13 @@ export class SecureSocket extends SocketIdentity {
     this.stopTimeout()
     const failure = error && withCause(error, this.#link.transportError)
     this.#remember()
-    this.#acceptance.fail(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
+    const toWhoWaits = () => failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed')
+    this.#acceptance.fail(toWhoWaits)
     if (this.#givesUp) this.#link.farewell()
     else this.#link.destroy()
     const waiting = this.#waitingWrite
     this.#waitingWrite = undefined
-    waiting?.(failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed'))
+    waiting?.(toWhoWaits())
     callback(failure)
     process.nextTick(() => this.emit('close', failure !== null))
   }

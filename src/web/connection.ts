@@ -363,7 +363,7 @@ export class Connection implements LiveChannel {
     this.#stopTimers()
     this.outgoing.fail(error)
     this.inbox.fail(error, discard)
-    this.#acceptance.fail(error)
+    this.#acceptance.fail(() => error)
     this.#connected.reject(error)
     if (!asked) this.#closed.reject(error)
     this.onFailure(error)

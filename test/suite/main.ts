@@ -95,6 +95,8 @@ async function call(platform: Platform, { port, serverKey, keys, texts, apart, m
     ...(maxRecord && { maxRecord }),
   })
   if (!end) return
+  // Ends a connection in which that program waits for what it has lost.
+  const timer = setTimeout(() => end.abandon(), PATIENCE_MS)
   try {
     for (const text of texts) {
       await end.write(new TextEncoder().encode(text))
@@ -103,6 +105,7 @@ async function call(platform: Platform, { port, serverKey, keys, texts, apart, m
     }
     while (await end.read());
   } finally {
+    clearTimeout(timer)
     await end.abandon()
   }
 }
@@ -178,3 +181,5 @@ async function open(platform: Platform, target: Target, keyPair?: ClientOptions[
 function fromHex(text: string): Uint8Array {
   return Uint8Array.from(text.match(/../g) ?? [], byte => Number.parseInt(byte, 16))
 }
+
+const PATIENCE_MS = 5000
