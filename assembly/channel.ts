@@ -6,7 +6,7 @@ import {
 } from "../src/wire/abi"
 import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
 import { STATUS_NO_MEMORY, STATUS_PHASE } from "../src/wire/status"
-import { Handshake, createHandshake, releaseHandshake } from "./handshake/state"
+import { Handshake, PAIR_BYTES, createHandshake, keepKeys, releaseHandshake } from "./handshake/state"
 import { Arena, allocate, release, wipe, wipeStack } from "./memory"
 import { READER_BYTES, Reader, releaseReader } from "./reader"
 import { RUNNING_BYTES, TRANSCRIPT_BYTES, Transcript } from "./transcript"
@@ -17,6 +17,7 @@ import { WRITER_BYTES, Writer, releaseBuffer, startWriter } from "./writer"
  * │ arena u32, handshake u32: 0 once the stream is open                        │
  * │ status i32: the first error; it sticks                                     │
  * │ phase u8, role u8, version u8: 0 until known, versions u8 served, options  │
+ * │ key index u8: of a server's several keys, the one that it proves           │
  * │ reject code u16: of a reject that was received                             │
  * │ peer key [32]: the peer's long-term key, proved from PHASE_PEER_PROVED on  │
  * │ handshake hash [32], exporter secret [32]         (version 2)              │
@@ -31,7 +32,8 @@ const ROLE: usize = PHASE + 1
 const VERSION: usize = ROLE + 1
 const VERSIONS: usize = VERSION + 1
 const OPTIONS: usize = VERSIONS + 1
-const REJECT: usize = OPTIONS + 2
+const KEY_INDEX: usize = OPTIONS + 1
+const REJECT: usize = KEY_INDEX + 1
 const PEER_KEY: usize = REJECT + 2
 const HASH: usize = PEER_KEY + KEY_BYTES
 const EXPORTER: usize = HASH + HASH_BYTES
@@ -57,6 +59,8 @@ export class Channel {
   set versions(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, VERSIONS) }
   get options(): u32 { return load<u8>(changetype<usize>(this), OPTIONS) }
   set options(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, OPTIONS) }
+  get keyIndex(): u32 { return load<u8>(changetype<usize>(this), KEY_INDEX) }
+  set keyIndex(index: u32) { store<u8>(changetype<usize>(this), <u8>index, KEY_INDEX) }
   get rejectCode(): u32 { return load<u16>(changetype<usize>(this), REJECT) }
   set rejectCode(code: u32) { store<u16>(changetype<usize>(this), <u16>code, REJECT) }
   get peerKey(): usize { return changetype<usize>(this) + PEER_KEY }
@@ -77,7 +81,7 @@ export class Channel {
 
 /** A channel with what `setup` says, copied; or null where memory has run out. */
 export function allocateChannel(
-  arena: Arena, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32
+  arena: Arena, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32, moreKeys: u32
 ): Channel {
   const channel = changetype<Channel>(allocate(arena, CHANNEL_BYTES))
   if (changetype<usize>(channel) == 0) return channel
@@ -88,7 +92,12 @@ export function allocateChannel(
   channel.phase = PHASE_CREATED
   const handshake = createHandshake(arena)
   channel.handshake = handshake
-  if (changetype<usize>(handshake) == 0 || !startTranscript(arena, handshake, versions, setup, contextLength)) {
+  const keyBytes: u32 = role == ROLE_CLIENT ? KEY_BYTES : PAIR_BYTES
+  if (
+    changetype<usize>(handshake) == 0 ||
+    !startTranscript(arena, handshake, versions, setup, contextLength) ||
+    !keepKeys(arena, handshake, setup + SETUP_CONTEXT + contextLength, moreKeys, keyBytes)
+  ) {
     closeChannel(channel)
     return changetype<Channel>(0)
   }

@@ -66,9 +66,9 @@ export function namePair(name: usize, pair: usize, key: usize): void {
 
 /** A channel; a client's hello is then ready to be sent. `setup` is laid out in src/wire/abi.ts. */
 export function createChannel(
-  arena: usize, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32
+  arena: usize, role: i32, versions: u32, options: u32, setup: usize, contextLength: u32, moreKeys: u32
 ): usize {
-  const channel = allocateChannel(changetype<Arena>(arena), role, versions, options, setup, contextLength)
+  const channel = allocateChannel(changetype<Arena>(arena), role, versions, options, setup, contextLength, moreKeys)
   if (changetype<usize>(channel) == 0) return 0
   if (role == ROLE_CLIENT) beginHandshake(channel)
   else wipeStack()
@@ -108,6 +108,11 @@ export function rejectCode(channel: usize): u32 {
 /** The peer's long-term key [32]: proved from EVENT_PROVED on; after STATUS_KEY_MISMATCH or STATUS_PROOF only claimed. */
 export function peerKey(channel: usize): usize {
   return changetype<Channel>(channel).peerKey
+}
+
+/** Of a server's keys, counted as they stand in `setup`: the one that the client has asked for, from its hello on; 0 where it named none. */
+export function keyIndex(channel: usize): u32 {
+  return changetype<Channel>(channel).keyIndex
 }
 
 /** Version 2: the handshake hash [32]. */

@@ -94,12 +94,34 @@ export function wipeStack(): void {
 
 /** Whether two keys are equal, in constant time. */
 export function equalKeys(a: usize, b: usize): bool {
-  const different =
+  return differenceOf(a, b) == 0
+}
+
+/** All ones if two keys are equal, else 0; without a branch. */
+export function maskIfEqual(a: usize, b: usize): u64 {
+  return maskIfZero(differenceOf(a, b))
+}
+
+/** All ones for 0, else 0; without a branch. */
+export function maskIfZero(value: u64): u64 {
+  return ((value | (0 - value)) >> 63) - 1
+}
+
+/** ORs the masked bytes of a key [32] onto `out` [32], which is zero, or has been given the other keys so. */
+export function mergeKey(out: usize, key: usize, mask: u64): void {
+  store<u64>(out, load<u64>(out) | (load<u64>(key) & mask))
+  store<u64>(out, load<u64>(out, 8) | (load<u64>(key, 8) & mask), 8)
+  store<u64>(out, load<u64>(out, 16) | (load<u64>(key, 16) & mask), 16)
+  store<u64>(out, load<u64>(out, 24) | (load<u64>(key, 24) & mask), 24)
+}
+
+function differenceOf(a: usize, b: usize): u64 {
+  return (
     (load<u64>(a) ^ load<u64>(b)) |
     (load<u64>(a, 8) ^ load<u64>(b, 8)) |
     (load<u64>(a, 16) ^ load<u64>(b, 16)) |
     (load<u64>(a, 24) ^ load<u64>(b, 24))
-  return different == 0
+  )
 }
 
 /** Whether `length` bytes are zero, in time that depends on the length alone. */

@@ -1,10 +1,7 @@
-// What both versions' hellos share: the session key pair, which key is named and which is addressed, and what a server makes of it.
+// What both versions' hellos share: the session key pair, which key is named and which is addressed.
 
-import {
-  OPTION_IGNORE_STRANGERS_1, OPTION_IGNORE_STRANGERS_2, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, ROLE_CLIENT
-} from "../../src/wire/abi"
+import { OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, ROLE_CLIENT } from "../../src/wire/abi"
 import { KEY_BYTES } from "../../src/wire/layout"
-import { STATUS_EXPECTED_OTHER, STATUS_NOT_ADDRESSED } from "../../src/wire/status"
 import { derivePublic } from "../agreement"
 import { Channel } from "../channel"
 import { random } from "../host"
@@ -38,21 +35,8 @@ export function recallShared(shared: usize, channel: Channel): bool {
   return true
 }
 
-/**
- * Server: what follows from the hello's box. One that has not opened was meant for a middlebox, and the server goes on, unless it
- * ignores strangers. One that names another key is refused. Returns EXPECTED_THIS, EXPECTED_UNKNOWN or a status.
- */
-export function checkExpectedKey(channel: Channel, opened: bool, expected: usize): i32 {
-  const ignoreStrangers = channel.version == 1 ? OPTION_IGNORE_STRANGERS_1 : OPTION_IGNORE_STRANGERS_2
-  if (!opened) return channel.has(ignoreStrangers) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN
-  return equalKeys(expected, channel.handshake.publicKey) ? EXPECTED_THIS : STATUS_EXPECTED_OTHER
-}
-
 /** A public key whose secret nobody knows. */
 function drawPublicKey(out: usize, step: Step, outside: bool): void {
   random(step.key, KEY_BYTES)
   derivePublic(out, step.key, outside)
 }
-
-export const EXPECTED_UNKNOWN = 0
-export const EXPECTED_THIS = 1

@@ -20,6 +20,8 @@ import { Hello2 } from "../wire/hello"
  * │ offer: pointer to ML-KEM secret key [2400] ‖ hello [1292]                 │
  * │                                                      (client, version 2)  │
  * │ incoming message: head [4], pointer, size, got                            │
+ * │ further keys: pointer, count, bytes. Of a server: secret [32] ‖ public [32] each; │
+ * │   of a client: public [32] each, which it accepts beside the expected one  │
  * └───────────────────────────────────────────────────────────────────────────┘
  */
 const SECRET_KEY: usize = 0
@@ -37,7 +39,12 @@ const HEAD: usize = OFFER + 4
 const MESSAGE: usize = HEAD + VERSION_BYTES
 const SIZE: usize = MESSAGE + 4
 const GOT: usize = SIZE + 4
-const HANDSHAKE_BYTES: usize = GOT + 4
+const MORE_KEYS: usize = GOT + 4
+const MORE: usize = MORE_KEYS + 4
+const MORE_BYTES: usize = MORE + 4
+const HANDSHAKE_BYTES: usize = MORE_BYTES + 4
+/** A server's key pair: secret key [32] ‖ public key [32]. */
+export const PAIR_BYTES: u32 = 2 * KEY_BYTES
 const OFFER_BYTES: usize = KEM_SECRET_KEY_BYTES + HELLO_2_BYTES
 
 @unmanaged
@@ -67,6 +74,19 @@ export class Handshake {
   get got(): u32 { return load<u32>(changetype<usize>(this), GOT) }
   set got(count: u32) { store<u32>(changetype<usize>(this), count, GOT) }
 
+  get moreKeys(): usize { return load<u32>(changetype<usize>(this), MORE_KEYS) }
+  set moreKeys(pointer: usize) { store<u32>(changetype<usize>(this), pointer, MORE_KEYS) }
+  get more(): u32 { return load<u32>(changetype<usize>(this), MORE) }
+  set more(count: u32) { store<u32>(changetype<usize>(this), count, MORE) }
+
+  get moreBytes(): u32 { return load<u32>(changetype<usize>(this), MORE_BYTES) }
+  set moreBytes(bytes: u32) { store<u32>(changetype<usize>(this), bytes, MORE_BYTES) }
+
+  /** Of a server's key pairs, the first of which is its own until it knows better: secret key [32] ‖ public key [32]. */
+  pairAt(at: u32): usize {
+    return at == 0 ? this.secretKey : this.moreKeys + (at - 1) * PAIR_BYTES
+  }
+
   /** Where the next bytes of the incoming message belong. */
   get window(): usize {
     const message = this.message
@@ -80,6 +100,17 @@ export class Handshake {
 
 export function createHandshake(arena: Arena): Handshake {
   return changetype<Handshake>(allocate(arena, HANDSHAKE_BYTES))
+}
+
+/** Copies `count` further keys of `size` bytes each. False: no memory. */
+export function keepKeys(arena: Arena, handshake: Handshake, keys: usize, count: u32, size: u32): bool {
+  if (!count) return true
+  handshake.moreKeys = allocate(arena, count * size)
+  if (!handshake.moreKeys) return false
+  handshake.more = count
+  handshake.moreBytes = count * size
+  memory.copy(handshake.moreKeys, keys, count * size)
+  return true
 }
 
 /** Makes room for an incoming message of `size` bytes, of which the head may have come. False: no memory. */
@@ -99,6 +130,7 @@ export function releaseHandshake(arena: Arena, handshake: Handshake): void {
   if (changetype<usize>(handshake) == 0) return
   forgetMessage(arena, handshake)
   forgetOffer(arena, handshake)
+  release(arena, handshake.moreKeys, handshake.moreBytes)
   release(arena, changetype<usize>(handshake), HANDSHAKE_BYTES)
 }
 

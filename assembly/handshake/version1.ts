@@ -11,10 +11,11 @@ import { equalKeys } from "../memory"
 import { crypto_kx_client_session_keys, crypto_kx_server_session_keys } from "../sodium"
 import { Box, openBox, sealBox } from "../wire/box"
 import { Challenge1 } from "../wire/challenge"
-import { Hello1 } from "../wire/hello"
+import { Hello1, Hello2 } from "../wire/hello"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import { checkExpectedKey, drawSession, recallShared, settleKeys } from "./hello"
+import { drawSession, recallShared, settleKeys } from "./hello"
+import { isAccepted, takeUpKey } from "./keys"
 import { Handshake } from "./state"
 import { Step } from "./step"
 
@@ -39,9 +40,7 @@ export function writeHello1(channel: Channel, step: Step): i32 {
 /** Server: proves its long-term key by sealing the client's session key with it. */
 export function answerHello1(channel: Channel, hello: Hello1, step: Step): i32 {
   const handshake = channel.handshake
-  if (!agreeOnBoxKey(step.longTermShared, hello.sessionKey, handshake.secretKey)) return STATUS_WEAK_KEY
-  const opened = openBox(hello.expectedKey, step.key, step.longTermShared)
-  const status = checkExpectedKey(channel, opened, step.key)
+  const status = takeUpKey(channel, changetype<Hello2>(hello), hello.expectedKey, step)
   if (status < 0) return status
   const message = reserve(channel.arena, channel.writer)
   if (!message) return STATUS_NO_MEMORY
@@ -93,7 +92,7 @@ function checkPeer(channel: Channel, peerSession: usize, keyBox: Box, proof: Box
   if (!agreeOnBoxKey(step.shared, peerSession, handshake.sessionSecret)) return STATUS_WEAK_KEY
   if (!openBox(keyBox, peerKey, step.shared)) return STATUS_KEY_BOX
   if (!isCanonical(peerKey)) return STATUS_WEAK_KEY
-  if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
+  if (channel.has(OPTION_SERVER_KEY) && !isAccepted(channel, peerKey)) return STATUS_KEY_MISMATCH
   if (!shareWithPeer(channel, step)) return STATUS_WEAK_KEY
   if (!openBox(proof, step.key, step.longTermShared)) return STATUS_PROOF
   return equalKeys(step.key, handshake.sessionPublic) ? 0 : STATUS_PROOF

@@ -24,7 +24,8 @@ import { Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
 import { Response } from "../wire/response"
 import { commitMessage, reserve } from "../writer"
-import { EXPECTED_THIS, checkExpectedKey, drawSession, recallShared, settleKeys } from "./hello"
+import { drawSession, recallShared, settleKeys } from "./hello"
+import { EXPECTED_THIS, isAccepted, takeUpKey } from "./keys"
 import { openReject, writeReject } from "./reject"
 import { allocateOffer, forgetOffer } from "./state"
 import { Step, commitStep } from "./step"
@@ -128,15 +129,11 @@ export function checkResponse2(channel: Channel, response: Response, step: Step)
 }
 
 /**
- * Opens the hello's box with our long-term key. A hello that opened but cannot be served is answered with a reject. `step.longTermShared`
- * is left holding the product of that key and the client's session key.
+ * Opens the hello's box with our long-term keys. A hello that opened but cannot be served is answered with a reject. `step.longTermShared`
+ * is left holding the product of the key that we prove and the client's session key.
  */
 function checkHello(channel: Channel, hello: Hello2, step: Step): i32 {
-  const shared = step.longTermShared
-  if (!agree(shared, channel.handshake.secretKey, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY
-  step.boxKey.deriveHello(shared, hello)
-  const opened = openBox(hello.expectedKey, step.key, step.boxKey.key)
-  const status = checkExpectedKey(channel, opened, step.key)
+  const status = takeUpKey(channel, hello, hello.expectedKey, step)
   if (status == STATUS_EXPECTED_OTHER) writeReject(channel, hello, REJECT_NOT_MY_KEY, step)
   if (status < 0 || channel.versions & SERVES_2) return status
   if (status == EXPECTED_THIS) writeReject(channel, hello, REJECT_VERSION_NOT_SERVED, step)
@@ -153,7 +150,7 @@ function checkPeer(channel: Channel, keyBox: Box, proof: Box, step: Step): i32 {
   const peerKey = channel.peerKey
   if (!openBox(keyBox, peerKey, transcript.boxKey)) return STATUS_KEY_BOX
   if (!isCanonical(peerKey)) return STATUS_WEAK_KEY
-  if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH
+  if (channel.has(OPTION_SERVER_KEY) && !isAccepted(channel, peerKey)) return STATUS_KEY_MISMATCH
   transcript.mixHash(changetype<usize>(keyBox), BOX_BYTES)
   if (!agreeWithPeer(channel, step)) return STATUS_WEAK_KEY
   transcript.mixKey(step.longTermShared, KEY_BYTES)

@@ -57,12 +57,13 @@ let warned = false
 
 /** What most never ask for is made when they do. */
 function peerOf(engine: Engine, asked: Pick<Peer, 'signal'>, place: PeerPlace): Peer {
-  const { remotePublicKey: publicKey, handshakeHash, version = 2 } = engine
+  const { remotePublicKey: publicKey, localPublicKey, handshakeHash, version = 2 } = engine
   return {
     publicKey,
     get publicKeyText() {
       return encodePublicKey(publicKey)
     },
+    localPublicKey,
     version,
     get signal() {
       return asked.signal

@@ -43,7 +43,8 @@ export type ClientOptions = ClientEngineOptions &
   }
 
 /** A client may have no long-term key: then it gets a fresh one, and servers see a stranger. */
-export type ConnectOptions = Omit<ClientOptions, 'keyPair'> & { keyPair?: KeyPair }
+export type ConnectOptions = WithoutKey<ClientOptions> & { keyPair?: KeyPair }
+type WithoutKey<T> = T extends unknown ? Omit<T, 'keyPair'> : never
 
 /** Who has proved to be at the other end, for `authorize` to decide on. */
 export interface Peer {
@@ -51,6 +52,8 @@ export interface Peer {
   publicKey: Uint8Array
   /** The same as text, `pk_…`. */
   publicKeyText: string
+  /** Which of the server’s own keys the client has asked for, and got a proof of. */
+  localPublicKey: Uint8Array
   version: 1 | 2
   /** Version 2: the session’s public name. */
   handshakeHash?: Uint8Array

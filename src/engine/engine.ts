@@ -1,5 +1,7 @@
 import type { Alert } from '../errors.js'
 import { ChannelError } from '../errors.js'
+import { copyOf } from '../keys/given.js'
+import type { KeyPair } from '../keys/pair.js'
 import type { Core } from '../wasm/instance.js'
 import { PHASE_PEER_PROVED, ROLE_CLIENT } from '../wire/abi.js'
 import { HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
@@ -60,7 +62,7 @@ export class Engine {
       return new Engine(core, setup)
     } finally {
       // Copies of this one's own, and linear memory has them now. A server's serve its next client too.
-      setup.keyPair.secretKey.fill(0)
+      for (const { secretKey } of setup.keyPairs) secretKey.fill(0)
       setup.context.fill(0)
     }
   }
@@ -106,6 +108,13 @@ export class Engine {
   get remotePublicKey(): Uint8Array {
     const { core } = this.#handle
     return core.copy(core.exports.peerKey(this.#provedChannel()), KEY_BYTES)
+  }
+
+  /** This end’s long-term public key, a copy: of a server’s several, the one that it has proved. @throws ChannelError USE_NOT_CONNECTED */
+  get localPublicKey(): Uint8Array {
+    const { core, setup } = this.#handle
+    const index = core.exports.keyIndex(this.#provedChannel())
+    return copyOf((setup.keyPairs[index] as KeyPair).publicKey)
   }
 
   /** Version 2: a public name of 32 bytes for this session, the same at both ends. Never a key. Undefined in version 1. */

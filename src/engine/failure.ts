@@ -80,7 +80,7 @@ function fails(code: ChannelErrorCode, reason?: string, details?: ErrorDetails):
 
 /** The key is compared before its proof is checked, so it is only what the server claims. */
 function keyMismatch(core: Core, channel: number, setup: Setup): ChannelError {
-  const pinned = setup.serverKey ? encodePublicKey(setup.serverKey) : 'none'
+  const pinned = setup.serverKeys.map(it => encodePublicKey(it)).join(' or ')
   return fails('PEER_KEY_MISMATCH', `the server answers as ${claimedKey(core, channel)}, not as the pinned ${pinned}`, {
     next: 'if it was re-keyed, get its new key from its operator and update the pinned key; if not, someone may be answering in its place',
   })
@@ -88,7 +88,8 @@ function keyMismatch(core: Core, channel: number, setup: Setup): ChannelError {
 
 function rejected(setup: Setup, code: number): ChannelError {
   const by = setup.middleboxKey ? 'the middlebox' : 'the server'
-  const key = setup.serverKey ? encodePublicKey(setup.serverKey) : 'the server that was asked for'
+  const [asked] = setup.serverKeys
+  const key = asked ? encodePublicKey(asked) : 'the server that was asked for'
   const reasons: Record<number, string> = {
     [REJECT_NOT_MY_KEY]: `${by} does not have the key ${key}`,
     [REJECT_NO_ROUTE]: `${by} has no route to ${key}`,

@@ -8,6 +8,7 @@ import {
   SETUP_SECRET_KEY,
   SETUP_SERVER_KEY,
 } from '../wire/abi.js'
+import { KEY_BYTES } from '../wire/layout.js'
 import { errorOf } from './failure.js'
 import { checkInteger, type Setup, type Version } from './options.js'
 
@@ -75,15 +76,23 @@ export class Handle {
 }
 
 function createChannel(core: Core, setup: Setup): number {
-  const { keyPair, serverKey, middleboxKey, context } = setup
-  const channel = core.lend(SETUP_CONTEXT + context.length, pointer => {
-    const { bytes } = core
-    bytes.set(keyPair.secretKey, pointer + SETUP_SECRET_KEY)
-    bytes.set(keyPair.publicKey, pointer + SETUP_PUBLIC_KEY)
+  const { keyPairs, serverKeys, middleboxKey, context, role, versions, flags } = setup
+  const [keyPair, ...otherPairs] = keyPairs
+  const [serverKey, ...otherKeys] = serverKeys
+  // A client has one pair, and a server pins nobody.
+  const more = [...otherPairs.flatMap(it => [it.secretKey, it.publicKey]), ...otherKeys]
+  const channel = core.lend(SETUP_CONTEXT + context.length + KEY_BYTES * more.length, pointer => {
+    const { bytes, arena, exports } = core
+    if (keyPair) {
+      bytes.set(keyPair.secretKey, pointer + SETUP_SECRET_KEY)
+      bytes.set(keyPair.publicKey, pointer + SETUP_PUBLIC_KEY)
+    }
     if (serverKey) bytes.set(serverKey, pointer + SETUP_SERVER_KEY)
     if (middleboxKey) bytes.set(middleboxKey, pointer + SETUP_MIDDLEBOX_KEY)
     bytes.set(context, pointer + SETUP_CONTEXT)
-    return core.exports.createChannel(core.arena, setup.role, setup.versions, setup.flags, pointer, context.length)
+    for (const [at, key] of more.entries()) bytes.set(key, pointer + SETUP_CONTEXT + context.length + KEY_BYTES * at)
+    const moreKeys = otherPairs.length + otherKeys.length
+    return exports.createChannel(arena, role, versions, flags, pointer, context.length, moreKeys)
   })
   core.checkDraws(() => channel && core.exports.closeChannel(channel))
   if (channel === 0) throw new ChannelError('USE_NO_MEMORY')

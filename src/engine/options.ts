@@ -4,6 +4,7 @@ import { checkKeyPair, copyKeyPair, type KeyPair } from '../keys/pair.js'
 import { checkPublicKey } from '../keys/text.js'
 import type { Core } from '../wasm/instance.js'
 import {
+  KEYS_MOST,
   OPTION_IGNORE_STRANGERS_1,
   OPTION_IGNORE_STRANGERS_2,
   OPTION_MIDDLEBOX_KEY,
@@ -20,6 +21,7 @@ import {
   type Check,
   checkInteger,
   integer,
+  listOf,
   method,
   missing,
   type OptionTable,
@@ -37,7 +39,6 @@ export type Padding = 'none' | { block: number } | 'full'
 
 /** What both ends of a channel can say, whatever carries it. */
 export interface EngineOptions {
-  keyPair: KeyPair
   /**
    * Bytes that both ends must agree on: a protocol's name, or a network's secret of 32 bytes. At most 1 MiB; by default none. Version 1
    * knows no context: where it is used or served, a context is refused.
@@ -57,25 +58,54 @@ export interface EngineOptions {
   onKeys?: (line: string) => void
 }
 
-export interface ClientEngineOptions extends EngineOptions {
+interface ClientOnly extends EngineOptions {
+  keyPair: KeyPair
   /** Default 2. Version 1 does not prove to the client whom it talks to: see docs/protocol.md. */
   version?: Version
+  /** The public key of the middlebox that is to route the hello. */
+  middleboxKey?: Uint8Array
+}
+
+/** Which server a client talks to. */
+interface ServerKeys {
   /**
    * The server's public key: another one is refused. `'any'` talks to whoever answers, someone in the middle included, and reports the
    * key that they prove: look at it before anything is sent.
    */
   serverKey: Uint8Array | 'any'
-  /** The public key of the middlebox that is to route the hello. */
-  middleboxKey?: Uint8Array
+  /**
+   * Up to eight keys of one server, which is changing from one to another: any of them is accepted, and each other refused. The server is
+   * asked for `serverKey`, if that is given too and is one of them, or for the first.
+   */
+  serverKeys: readonly Uint8Array[]
 }
 
-export interface ServerEngineOptions extends EngineOptions {
+export type ClientEngineOptions = ClientOnly & OneOrMore<ServerKeys>
+
+/** A server’s own keys. */
+interface OwnKeys {
+  /** What clients know it by. Beside `keyPairs`: the one that is shown to those who ask for none. */
+  keyPair: KeyPair
+  /**
+   * Up to eight keys, such as the next one and the old one: a client gets the proof of the one that it asks for. `keyPair` counts among
+   * them. Several imply `strangers: 'ignore'`, unless there is a `keyPair`. Each costs a multiplication for every hello.
+   */
+  keyPairs: readonly KeyPair[]
+}
+
+/** An object with one of these at least. */
+type OneOrMore<T> = { [K in keyof T]: Required<Pick<T, K>> & Partial<Omit<T, K>> }[keyof T]
+
+export type ServerEngineOptions = ServerOnly & OneOrMore<OwnKeys>
+
+interface ServerOnly extends EngineOptions {
   /** The versions served: default [2]. */
   versions?: Version[]
   /**
    * Whether a hello is answered that is not addressed to this server's key: its client has not pinned that key, or addresses a middlebox.
    * What is given holds for both versions. By default, version 2 answers, and version 1 ignores: with 'answer', whoever can reach this
-   * server can enter other version 1 servers under its key (docs/protocol.md, "What version 1 does not give").
+   * server can enter other version 1 servers under its key (docs/protocol.md, "What version 1 does not give"). A server with several
+   * `keyPairs` answers nobody whose hello does not say which it wants, unless a `keyPair` is named beside them.
    */
   strangers?: 'answer' | 'ignore'
 }
@@ -85,8 +115,10 @@ export interface Setup {
   role: number
   versions: number
   flags: number
-  keyPair: KeyPair
-  serverKey: Uint8Array | undefined
+  /** The first is what is shown to those who ask for none. */
+  keyPairs: readonly KeyPair[]
+  /** Those accepted, the first of them asked for; none: whoever answers. */
+  serverKeys: readonly Uint8Array[]
   middleboxKey: Uint8Array | undefined
   context: Uint8Array
   options: Readonly<EngineOptions>
@@ -95,25 +127,52 @@ export interface Setup {
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
 export function clientSetup(core: Core, asked: ClientEngineOptions): Setup {
   const options = snapshot<ClientEngineOptions>(CLIENT_OPTIONS, asked)
-  const { serverKey, middleboxKey } = checkPinned(options)
-  const setup = commonSetup(core, options, ROLE_CLIENT, [options.version ?? 2])
-  if (serverKey !== 'any') setup.flags |= OPTION_SERVER_KEY
+  const { middleboxKey } = options
+  const serverKeys = pinnedKeys(options)
+  const setup = commonSetup(options, [checkKeyPair(core, options.keyPair)], ROLE_CLIENT, [options.version ?? 2])
+  if (serverKeys.length > 0) setup.flags |= OPTION_SERVER_KEY
   if (middleboxKey) setup.flags |= OPTION_MIDDLEBOX_KEY
-  return { ...setup, serverKey: serverKey === 'any' ? undefined : serverKey, middleboxKey }
+  return { ...setup, serverKeys, middleboxKey }
 }
 
 /** @throws ChannelError USE_BAD_OPTION unless it is said whom to talk to */
-export function checkPinned<T extends { serverKey?: unknown }>(options: T): T {
-  if (options.serverKey === undefined) throw missing('serverKey', SERVER_KEY)
+export function checkPinned<T extends Partial<ServerKeys>>(options: T): T {
+  pinnedKeys(options)
   return options
+}
+
+/** The keys that are accepted; none for `'any'`. */
+function pinnedKeys({ serverKey, serverKeys }: Partial<ServerKeys>): readonly Uint8Array[] {
+  if (!serverKeys) {
+    if (serverKey === undefined) throw missing('serverKey', SERVER_KEY)
+    return serverKey === 'any' ? [] : [serverKey]
+  }
+  const keys = distinct(serverKeys, it => it)
+  if (serverKey === undefined) return keys
+  const asked = keys.find(it => String(it) === String(serverKey))
+  if (asked) return distinct([asked, ...keys], it => it)
+  const reason =
+    serverKey === 'any' ? "serverKey is 'any', and there are serverKeys" : 'serverKey is none of serverKeys'
+  throw new ChannelError('USE_BAD_OPTION', reason, { next: 'leave it out, or give the one that is to be asked for' })
+}
+
+/** By their public keys: the first of those that are equal. */
+function distinct<T>(all: readonly T[], keyOf: (it: T) => Uint8Array): T[] {
+  return all.filter((it, at) => all.findIndex(other => String(keyOf(other)) === String(keyOf(it))) === at)
 }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
 export function serverSetup(core: Core, asked: ServerEngineOptions): Setup {
   const options = snapshot<ServerEngineOptions>(ENGINE_SERVER_OPTIONS, asked)
-  const setup = commonSetup(core, options, ROLE_SERVER, options.versions ?? [2])
+  const { keyPair, keyPairs = [] } = options
+  const all = (keyPair || keyPairs.length === 0 ? [keyPair, ...keyPairs] : keyPairs).map(it => checkKeyPair(core, it))
+  const own = distinct(all, it => it.publicKey)
+  // Who asks for no key would be shown one that the order happens to name.
+  const unnamed = own.length > 1 && !keyPair
+  if (unnamed && options.strangers === 'answer') throw noDefault()
+  const setup = commonSetup(options, own, ROLE_SERVER, options.versions ?? [2])
   if (options.strangers !== 'answer') setup.flags |= OPTION_IGNORE_STRANGERS_1
-  if (options.strangers === 'ignore') setup.flags |= OPTION_IGNORE_STRANGERS_2
+  if (options.strangers === 'ignore' || unnamed) setup.flags |= OPTION_IGNORE_STRANGERS_2
   return setup
 }
 
@@ -148,7 +207,12 @@ export function checkText(name: string, value: unknown, limit = CONTEXT_BYTES): 
   return copyOf(value)
 }
 
-function commonSetup(core: Core, options: EngineOptions, role: number, versions: readonly Version[]): Setup {
+function commonSetup(
+  options: EngineOptions,
+  keyPairs: readonly KeyPair[],
+  role: number,
+  versions: readonly Version[],
+): Setup {
   const { padding, maxRecord = RECORD_LIMIT_1, context = NONE } = options
   if (typeof padding === 'object') checkInteger('padding.block', padding.block, 1, Math.min(maxRecord, RECORD_LIMIT_1))
   if (context.length > 0 && versions.includes(1)) throw badContext()
@@ -156,8 +220,8 @@ function commonSetup(core: Core, options: EngineOptions, role: number, versions:
     role,
     versions: versions.reduce<number>((served, it) => served | (it === 1 ? SERVES_1 : SERVES_2), 0),
     flags: options.native === false ? OPTION_WASM_ONLY : 0,
-    keyPair: checkKeyPair(core, options.keyPair),
-    serverKey: undefined,
+    keyPairs,
+    serverKeys: [],
     middleboxKey: undefined,
     context: context as Uint8Array,
     options,
@@ -172,10 +236,12 @@ const checkPadding: Check = (value, name) => {
   return Object.freeze({ block: given(value, 'block') })
 }
 
-const checkVersions: Check = (value, name) => {
-  const length = Array.isArray(value) ? value.length : 0
-  if (length !== 1 && length !== 2) throw badOption(name, value, 'a list of 1, 2 or both')
-  return Object.freeze(Array.from({ length }, (_, at) => checkVersion((value as unknown[])[at], name, {})))
+const checkVersions = listOf(1, 2, checkVersion, 'a list of 1, 2 or both')
+
+function noDefault(): ChannelError {
+  return new ChannelError('USE_BAD_OPTION', "strangers is 'answer', and there are several keyPairs", {
+    next: 'name the one that they are shown as keyPair, beside keyPairs',
+  })
 }
 
 /** Whoever speaks version 1 would walk past a secret context. */
@@ -197,7 +263,7 @@ const CONTEXT_BYTES = 1_048_576
 const RECORD_LEAST = 64
 
 const ENGINE_OPTIONS: OptionTable = {
-  keyPair: copyKeyPair,
+  keyPair: value => copyKeyPair(value),
   context: (value, name) => checkText(name, value),
   padding: checkPadding,
   maxRecord: integer(RECORD_LEAST, RECORD_MAX_2),
@@ -211,11 +277,13 @@ export const CLIENT_OPTIONS: OptionTable = {
   ...ENGINE_OPTIONS,
   version: checkVersion,
   serverKey: checkServerKey,
+  serverKeys: listOf(1, KEYS_MOST, checkPublicKey, `a list of 1 to ${KEYS_MOST} public keys`),
   middleboxKey: (value, name) => checkPublicKey(value, name),
 }
 
 export const SERVER_OPTIONS: OptionTable = {
   ...ENGINE_OPTIONS,
+  keyPairs: listOf(1, KEYS_MOST, copyKeyPair, `a list of 1 to ${KEYS_MOST} key pairs`),
   versions: checkVersions,
   strangers: oneOf('answer', 'ignore'),
 }

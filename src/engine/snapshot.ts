@@ -53,6 +53,15 @@ export function integer(low: number, high: number): Check {
   return (value, name) => checkInteger(name, value, low, high)
 }
 
+/** A list of `low` to `high` values. Its copy is frozen. */
+export function listOf(low: number, high: number, check: Check, wanted: string): Check {
+  return (value, name, source) => {
+    const length = Array.isArray(value) ? value.length : -1
+    if (length < low || length > high) throw badOption(name, value, wanted)
+    return Object.freeze(Array.from({ length }, (_, at) => check((value as unknown[])[at], name, source)))
+  }
+}
+
 export function oneOf(...words: unknown[]): Check {
   return (value, name) => {
     if (words.includes(value)) return value

@@ -1,4 +1,5 @@
 import { ChannelError } from '../errors.js'
+import { KEYS_MOST } from '../wire/abi.js'
 import { decodePublicKey, encodePublicKey } from './text.js'
 
 /** Where a server is, and which key it has to prove. */
@@ -6,7 +7,10 @@ export interface Address {
   /** A name, an IPv4 or an IPv6 address (without brackets; with a zone, as `fe80::1%eth0`). */
   host: string
   port: number
+  /** The key that it is asked for. */
   serverKey: Uint8Array
+  /** Where it has one of several, which are all accepted: all of them, `serverKey` first. */
+  serverKeys?: readonly Uint8Array[]
   /** The middlebox that the hello is addressed to. */
   middleboxKey?: Uint8Array
   version?: 1 | 2
@@ -17,14 +21,16 @@ const SCHEME = 'nopki://'
 export const IPV6 = '[0-9a-fA-F:.]+(?:%[^\\s/:%?#\\[\\]]+)?'
 const FORM = new RegExp(`^([^@/?#]*)@(\\[${IPV6}\\]|[^@/?#:[\\]]+):([0-9]{1,5})/?(?:\\?([^#]*))?$`)
 
-/** Reads `nopki://pk_…@host:port?middlebox=pk_…&version=1`. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
+/** Reads `nopki://pk_…@host:port?middlebox=pk_…&version=1`; of a server that changes its key, `nopki://pk_NEW,pk_OLD@…`. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
 export function parseAddress(text: string): Address {
   if (typeof text !== 'string' || !text.startsWith(SCHEME)) throw bad(`it does not start with ${SCHEME}`)
   // The text is not quoted in errors: someone may have pasted a secret key into it.
   const match = FORM.exec(text.slice(SCHEME.length))
   if (!match) throw bad('it is not of the form nopki://pk_…@host:port')
   const [, key = '', host = '', port = '', query = ''] = match
-  const address: Address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port), serverKey: decodePublicKey(key) }
+  const [serverKey, ...others] = decodeKeys(key)
+  const address: Address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port), serverKey }
+  if (others.length > 0) address.serverKeys = [serverKey, ...others]
   if (address.port < 1 || address.port > 65535) throw bad(`port ${port} is not from 1 to 65535`)
   for (const [name, value] of new URLSearchParams(query)) {
     if (name === 'middlebox') address.middleboxKey = decodePublicKey(value)
@@ -36,15 +42,22 @@ export function parseAddress(text: string): Address {
 
 /** Writes an address as `parseAddress` reads it. @throws ChannelError USE_BAD_ADDRESS or USE_BAD_KEY */
 export function formatAddress(address: Address): string {
-  const { host, port, serverKey, middleboxKey, version } = address
+  const { host, port, serverKey, serverKeys = [], middleboxKey, version } = address
   if (typeof host !== 'string' || host === '') throw bad('it has no host')
   const query = new URLSearchParams()
   if (middleboxKey) query.set('middlebox', encodePublicKey(middleboxKey))
   if (version !== undefined) query.set('version', String(version))
   const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  const text = `${SCHEME}${encodePublicKey(serverKey)}@${place}${query.size ? `?${query}` : ''}`
+  const keys = new Set([serverKey, ...serverKeys].map(encodePublicKey))
+  const text = `${SCHEME}${[...keys].join(',')}@${place}${query.size ? `?${query}` : ''}`
   parseAddress(text)
   return text
+}
+
+function decodeKeys(text: string): [Uint8Array, ...Uint8Array[]] {
+  const [first = '', ...others] = text.split(',')
+  if (others.length >= KEYS_MOST) throw bad(`it has more than ${KEYS_MOST} keys`)
+  return [decodePublicKey(first), ...others.map(decodePublicKey)]
 }
 
 function parseVersion(value: string): 1 | 2 {

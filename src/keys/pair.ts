@@ -35,15 +35,15 @@ export function derivePublicKey(core: Core, secretKey: Uint8Array): Uint8Array {
 const copies = new WeakMap<object, { from: object; whole: boolean }>()
 
 /** A pair as it is now, in a copy that only this package has. @throws ChannelError USE_BAD_KEY unless it is two keys */
-export function copyKeyPair(pair: unknown): KeyPair {
+export function copyKeyPair(pair: unknown, name = 'keyPair'): KeyPair {
   if (typeof pair !== 'object' || pair === null) {
-    throw new ChannelError('USE_BAD_KEY', 'keyPair is missing', {
+    throw new ChannelError('USE_BAD_KEY', `${name} is missing`, {
       next: 'give generateKeyPair()’s result, or keys you keep',
     })
   }
   if (copies.has(pair)) return pair as KeyPair
-  const secretKey = checkKey(given(pair, 'secretKey'), 'keyPair.secretKey')
-  const copy = Object.freeze({ publicKey: checkPublicKey(given(pair, 'publicKey'), 'keyPair.publicKey'), secretKey })
+  const secretKey = checkKey(given(pair, 'secretKey'), `${name}.secretKey`)
+  const copy = Object.freeze({ publicKey: checkPublicKey(given(pair, 'publicKey'), `${name}.publicKey`), secretKey })
   copies.set(copy, { from: pair, whole: false })
   return copy
 }

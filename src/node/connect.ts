@@ -83,7 +83,7 @@ function readTarget(target: string | ConnectTarget, more?: MoreOptions): { ours:
   const given = [typeof target === 'string' ? parseAddress(target) : target, ...(more === undefined ? [] : [more])]
   const read = given.map(it => snapshot<Read>(CONNECT, it))
   const ours = keep<Read>(...read)
-  for (const name of ['serverKey', 'middleboxKey'] as const) {
+  for (const name of ['serverKey', 'serverKeys', 'middleboxKey'] as const) {
     if (read.some(it => it[name] && String(it[name]) !== String(ours[name]))) throw twoKeys(name)
   }
   // Who meant a stream does not mean a socket.

@@ -13,6 +13,7 @@ export abstract class SocketIdentity extends SocketFacts {
   readonly encrypted = true
   #engine: Engine
   #remotePublicKey: Uint8Array | undefined
+  #localPublicKey: Uint8Array | undefined
   #handshakeHash: Uint8Array | undefined
 
   constructor(transport: Duplex, engine: Engine, options: DuplexOptions, authorization: object | undefined) {
@@ -27,6 +28,12 @@ export abstract class SocketIdentity extends SocketFacts {
   get remotePublicKey(): Uint8Array {
     this.#remotePublicKey ??= this.#engine.remotePublicKey
     return this.#remotePublicKey
+  }
+
+  /** This end’s own long-term public key, 32 bytes: of a server’s several, the one that the client has asked for. */
+  get localPublicKey(): Uint8Array {
+    this.#localPublicKey ??= this.#engine.localPublicKey
+    return this.#localPublicKey
   }
 
   /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */

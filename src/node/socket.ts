@@ -343,7 +343,7 @@ export class SecureSocket extends SocketIdentity {
 
   /** Who the peer was can be asked when the engine is gone. Until then nothing is kept of it twice. */
   #remember(): void {
-    void [this.remotePublicKey, this.handshakeHash]
+    void [this.remotePublicKey, this.localPublicKey, this.handshakeHash]
   }
 
   #whenWritable(callback: Callback): void {

@@ -16,6 +16,7 @@ export interface CoreExports {
     options: number,
     setup: number,
     contextLength: number,
+    moreKeys: number,
   ): number
   closeChannel(channel: number): void
   start(channel: number): number
@@ -24,6 +25,7 @@ export interface CoreExports {
   version(channel: number): number
   rejectCode(channel: number): number
   peerKey(channel: number): number
+  keyIndex(channel: number): number
   handshakeHash(channel: number): number
   sessionKeys(channel: number): number
   clientSessionKey(channel: number): number

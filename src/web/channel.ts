@@ -20,6 +20,8 @@ export class SecureChannel {
   readonly writable: WritableStream<Bytes>
   /** The peer’s long-term public key, 32 bytes, proved. */
   readonly remotePublicKey: Uint8Array
+  /** This end’s own long-term public key, 32 bytes: of a server’s several, the one that the client has asked for. */
+  readonly localPublicKey: Uint8Array
   readonly version: 1 | 2
   /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
   readonly handshakeHash: Uint8Array | undefined
@@ -31,9 +33,10 @@ export class SecureChannel {
 
   /** Takes over a connection whose peer has proved its key. Users get channels from `secure` and its likes. */
   constructor(connection: Connection, authorization?: object) {
-    const { remotePublicKey, version, handshakeHash } = connection.peer ?? connection.engine
+    const { remotePublicKey, localPublicKey, version, handshakeHash } = connection.peer ?? connection.engine
     this.#connection = connection
     this.remotePublicKey = remotePublicKey
+    this.localPublicKey = localPublicKey
     this.version = version ?? 2
     this.handshakeHash = handshakeHash
     this.authorization = authorization

@@ -21,7 +21,7 @@ export class Connection implements LiveChannel {
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
   /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
-  peer: Pick<Engine, 'remotePublicKey' | 'handshakeHash' | 'version'> | undefined
+  peer: Pick<Engine, 'remotePublicKey' | 'localPublicKey' | 'handshakeHash' | 'version'> | undefined
   /** Waits until the application has read. */
   stopped = false
   #failure: { error: unknown } | undefined
@@ -235,8 +235,8 @@ export class Connection implements LiveChannel {
   }
 
   #onConnected(): void {
-    const { remotePublicKey, handshakeHash, version } = this.engine
-    this.peer = { remotePublicKey, handshakeHash, version }
+    const { remotePublicKey, localPublicKey, handshakeHash, version } = this.engine
+    this.peer = { remotePublicKey, localPublicKey, handshakeHash, version }
     this.#credit.begin()
     this.flush()
     this.#connected.resolve()

@@ -14,12 +14,15 @@ export const OPTION_IGNORE_STRANGERS_1 = 4 // server: a version 1 hello whose bo
 export const OPTION_IGNORE_STRANGERS_2 = 8 // server: a version 2 hello whose box does not open is dropped
 export const OPTION_WASM_ONLY = 16 // none of the host's own primitives are used
 
-// createChannel's `setup`: what it reads, and may be wiped behind it. The context's bytes follow.
+// createChannel's `setup`: what it reads, and may be wiped behind it. The context's bytes follow, and then the further keys: a server's
+// are secret [32] ‖ public [32] each; a client's are public [32] each, which it accepts beside the server key.
 export const SETUP_SECRET_KEY = 0
 export const SETUP_PUBLIC_KEY = SETUP_SECRET_KEY + 32
 export const SETUP_SERVER_KEY = SETUP_PUBLIC_KEY + 32
 export const SETUP_MIDDLEBOX_KEY = SETUP_SERVER_KEY + 32
 export const SETUP_CONTEXT = SETUP_MIDDLEBOX_KEY + 32
+// How many keys an end has at most, the first among them.
+export const KEYS_MOST = 8
 
 // How far a channel has come: what has happened, not what is awaited.
 export const PHASE_CREATED = 0

@@ -9,7 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Failure } from '../../src/cli/frame/failure.js'
 import { parsePlain, placeText } from '../../src/cli/frame/place.js'
-import { formatAddress, parseAddress } from '../../src/node/index.js'
+import { encodePublicKey, formatAddress, generateKeyPair, parseAddress } from '../../src/node/index.js'
 import { openSocket } from '../../src/node/reach.js'
 import { nopki, run, skippedWithout, startNopki, workFolder } from '../support/command.js'
 import { freePort } from '../support/ports.js'
@@ -45,6 +45,20 @@ test('a zone is named as interfaces are', () => {
     throws(() => formatAddress({ host, port: 4433, serverKey: serverKeys.publicKey }), 'USE_BAD_ADDRESS')
     throws(() => parsePlain(`[${host}]:80`), /is no address/)
   }
+})
+
+test('an address of a server that changes its key has all that it may have, the one it is asked for first', () => {
+  const [one, two] = [serverKeys.publicKey, generateKeyPair().publicKey]
+  const [first, second] = [encodePublicKey(one), encodePublicKey(two)]
+  const place = { host: 'db.example', port: 4433 }
+  const text = `nopki://${first},${second}@db.example:4433`
+  assert.equal(parseAddress(text), { ...place, serverKey: one, serverKeys: [one, two] })
+  assert.is(formatAddress(parseAddress(text)), text)
+  assert.is(formatAddress({ ...place, serverKey: one, serverKeys: [two, one] }), text)
+  assert.is(formatAddress({ ...place, serverKey: one, serverKeys: [one] }), `nopki://${first}@db.example:4433`)
+  for (const keys of [`${first},`, `,${first}`, `${first},,${second}`, `${first},sk_x`])
+    throws(() => parseAddress(`nopki://${keys}@h:1`), /USE_BAD_(KEY|ADDRESS)/)
+  throws(() => parseAddress(`nopki://${Array(9).fill(first).join(',')}@h:1`), 'USE_BAD_ADDRESS')
 })
 
 const namespaces = (await run('unshare', ['-rn', 'ip', 'link', 'set', 'lo', 'up'])).code === 0

@@ -134,6 +134,8 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   onKeys: { sound: () => () => {}, wrong: 'file' },
   version: { sound: () => 2, wrong: 3 },
   serverKey: { sound: () => serverKeys.publicKey.slice(), wrong: 'pk_' },
+  serverKeys: { sound: () => [serverKeys.publicKey.slice()], wrong: ['pk_'] },
+  keyPairs: { sound: () => [copyOf(serverKeys)], wrong: ['sk_'] },
   middleboxKey: { sound: () => serverKeys.publicKey.slice(), wrong: new Uint8Array(31) },
   versions: { sound: () => [2], wrong: [3] },
   strangers: { sound: () => 'answer', wrong: 'shoot' },
@@ -156,7 +158,8 @@ const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'keepAlive', 'signal']
 function optionsOf(entry: string): string[] {
   const { side, own } = ENTRIES[entry]!
   if (entry === 'Router') return own
-  const ofSide = side === 'client' ? ['serverKey', 'version', 'middleboxKey'] : ['versions', 'strangers']
+  const ofSide =
+    side === 'client' ? ['serverKey', 'serverKeys', 'version', 'middleboxKey'] : ['keyPairs', 'versions', 'strangers']
   const channel = entry.startsWith('Engine') ? [] : CHANNEL
   return [...(side === 'server' ? ['authorize'] : []), ...ofSide, ...ENGINE, ...channel, ...own]
 }

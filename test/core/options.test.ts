@@ -239,7 +239,7 @@ check('what decides who is trusted has to be said, and its name spelt', async ()
     throws(() => createServer(Object.assign(Object.create({ [name]: 1 }), server)), wrong)
     throws(() => createServer(Object.defineProperty({ ...server }, name, { value: 1 }) as never), wrong)
   }
-  for (const name of ['serverkey', 'server-key', 'serverKeys', 'SERVER_KEY', 'keypair', 'versions', 'signals']) {
+  for (const name of ['serverkey', 'server-key', 'serverKeyss', 'SERVER_KEY', 'keypair', 'versions', 'signals']) {
     const said = { ...place, serverKey, [name]: otherKey }
     await rejects(connect(said), new RegExp(`USE_BAD_OPTION: ${name} is no option`))
   }

@@ -7,6 +7,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine, type ServerEngineOptions } from '../../src/engine/index.js'
+import { drawKeyPair } from '../../src/keys/pair.js'
 import type { Core } from '../../src/wasm/instance.js'
 import { clientKeys, codeOf, freshCore, hear, serverKeys, takeAll } from '../support/engines.js'
 
@@ -168,6 +169,19 @@ for (const version of [1, 2] as const) {
     const ignored = scene(version, { strangers: 'ignore' }, clientKeys.publicKey)
     assert.is(ignored.send(ignored.client, ignored.server), 'PEER_NOT_ADDRESSED')
     closeAndSearch(ignored)
+    const further = [drawKeyPair(freshCore()), drawKeyPair(freshCore())]
+    for (const pinned of [serverKeys, further[1]!, clientKeys]) {
+      const several = scene(version, { keyPairs: [serverKeys, ...further] }, pinned.publicKey)
+      for (const { publicKey, secretKey } of further) {
+        several.wire.push(Buffer.from(publicKey))
+        several.secrets.push(Buffer.from(secretKey))
+      }
+      several.send(several.client, several.server)
+      several.send(several.server, several.client)
+      several.send(several.client, several.server)
+      for (const engine of [several.client, several.server]) several.wire.push(Buffer.from(takeAll(engine)))
+      closeAndSearch(several)
+    }
     const other = scene(version, { versions: [version === 1 ? 2 : 1] })
     assert.is(other.send(other.client, other.server), 'PEER_VERSION_NOT_SERVED')
     other.send(other.server, other.client)

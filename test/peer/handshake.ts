@@ -28,6 +28,8 @@ export interface ClientOptions {
   longTerm: KeyPair
   /** The pinned server key; without it the client takes, and reports, whatever key the server proves. */
   serverKey?: Uint8Array | undefined
+  /** Further keys that it takes in place of that one. */
+  otherServerKeys?: Uint8Array[] | undefined
   middleboxKey?: Uint8Array | undefined
   /** Version 2 only. */
   context?: Uint8Array | undefined
@@ -35,7 +37,10 @@ export interface ClientOptions {
 }
 
 export interface ServerOptions {
+  /** What is proved to those who ask for none. */
   longTerm: KeyPair
+  /** Further keys, which are proved to those who ask for them. */
+  others?: KeyPair[] | undefined
   /** Version 2 only. */
   context?: Uint8Array | undefined
   random: Random
@@ -111,12 +116,26 @@ export function openHelloBox(hello: Uint8Array, version: Version, longTerm: KeyP
   return openUnder(helloBoxKey(dh(longTerm.secretKey, clientSession), hello), box)
 }
 
-/** Throws `Refused` if the hello's box opens and names another key; a box that does not open was for a middlebox. */
-export function checkHelloBox(hello: Uint8Array, version: Version, options: ServerOptions): void {
-  const named = openHelloBox(hello, version, options.longTerm)
-  if (!named || sodium.memcmp(named, options.longTerm.publicKey)) return
-  const reject = version === 2 ? writeReject(hello, REJECT.notMyKey, options) : null
-  throw new Refused('the hello names another server key', reject)
+/**
+ * Which of the server's keys is to be proved. Throws `Refused` if the hello's box opens under one of them and names none; a box that does
+ * not open was for a middlebox.
+ */
+export function chooseLongTerm(hello: Uint8Array, version: Version, options: ServerOptions): KeyPair {
+  const all = [options.longTerm, ...(options.others ?? [])]
+  for (const longTerm of all) {
+    const named = openHelloBox(hello, version, longTerm)
+    if (!named) continue
+    const wanted = all.find(it => sodium.memcmp(named, it.publicKey))
+    if (wanted) return wanted
+    const reject = version === 2 ? writeReject(hello, REJECT.notMyKey, { ...options, longTerm }) : null
+    throw new Refused('the hello names another server key', reject)
+  }
+  return options.longTerm
+}
+
+/** Whether a key that a server claims is one that its client takes. */
+export function isPinned(key: Uint8Array, { serverKey, otherServerKeys = [] }: ClientOptions): boolean {
+  return !serverKey || [serverKey, ...otherServerKeys].some(it => sodium.memcmp(it, key))
 }
 
 /** The reject for a version 2 hello whose box has opened. */

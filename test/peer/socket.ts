@@ -4,7 +4,7 @@
 import type { Duplex } from 'node:stream'
 import {
   BadResponse,
-  checkHelloBox,
+  chooseLongTerm,
   type Established,
   openHelloBox,
   REJECT,
@@ -128,7 +128,7 @@ async function respond(source: ByteSource, versions: Version[], server: Server, 
 
 // Only who opened the box may reject.
 function refuseVersion2(hello: Uint8Array, server: Server): never {
-  checkHelloBox(hello, 2, server)
+  chooseLongTerm(hello, 2, server)
   const opened = openHelloBox(hello, 2, server.longTerm) !== null
   throw new Refused('version 2 is not served', opened ? writeReject(hello, REJECT.versionNotServed, server) : null)
 }

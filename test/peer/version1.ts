@@ -3,9 +3,10 @@
 import {
   BadResponse,
   type ClientOptions,
-  checkHelloBox,
   chooseHelloKeys,
+  chooseLongTerm,
   type Established,
+  isPinned,
   type ServerOptions,
 } from './handshake.js'
 import {
@@ -50,8 +51,8 @@ export function writeHello1(options: ClientOptions): { hello: Uint8Array; state:
 export function writeChallenge1(hello: Uint8Array, options: ServerOptions): { challenge: Uint8Array; state: Server1 } {
   const [version, clientSession] = cut(hello, 4, KEY_LENGTH, BOX_LENGTH)
   if (readU32(version!) !== VERSION1) throw new Error('the hello is not of version 1')
-  checkHelloBox(hello, 1, options)
-  const { longTerm, random } = options
+  const longTerm = chooseLongTerm(hello, 1, options)
+  const { random } = options
   const session = drawKeyPair(random)
   const keyBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), clientSession!, session.secretKey)
   const proof = sealTo(clientSession!, random(NONCE_LENGTH), clientSession!, longTerm.secretKey)
@@ -67,10 +68,10 @@ export function writeResponse1(
   { options, session }: Client1,
 ): { response: Uint8Array; established: Established } {
   const [serverSession, keyBox, proof] = cut(challenge, KEY_LENGTH, BOX_LENGTH, BOX_LENGTH)
-  const { longTerm, serverKey: pinned, random } = options
+  const { longTerm, random } = options
   const serverKey = openFrom(keyBox!, serverSession!, session.secretKey)
   if (!serverKey) throw new Error("the server's key box does not open")
-  if (pinned && !sodium.memcmp(serverKey, pinned)) throw new Error('the server has another key than the pinned one')
+  if (!isPinned(serverKey, options)) throw new Error('the server has another key than the pinned one')
   const proved = openFrom(proof!, serverKey, session.secretKey)
   if (!proved) throw new Error("the server's proof does not open")
   if (!sodium.memcmp(proved, session.publicKey)) throw new Error("the server's proof is for another client session key")

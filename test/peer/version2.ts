@@ -3,10 +3,11 @@
 import {
   BadResponse,
   type ClientOptions,
-  checkHelloBox,
   chooseHelloKeys,
+  chooseLongTerm,
   type Established,
   helloBoxKey,
+  isPinned,
   type ServerOptions,
 } from './handshake.js'
 import {
@@ -65,8 +66,8 @@ export function writeHello2(options: ClientOptions): { hello: Uint8Array; state:
 export function writeChallenge2(hello: Uint8Array, options: ServerOptions): { challenge: Uint8Array; state: Server2 } {
   const [version, clientSession, kemKey] = cut(hello, 4, KEY_LENGTH, KEM_PUBLIC_LENGTH, BOX_LENGTH)
   if (readU32(version!) !== VERSION2) throw new Error('the hello is not of version 2')
-  checkHelloBox(hello, 2, options)
-  const { longTerm, context, random } = options
+  const longTerm = chooseLongTerm(hello, 2, options)
+  const { context, random } = options
   const session = drawKeyPair(random)
   const kem = encapsulate(kemKey!, random(COINS_LENGTH))
   const transcript = new Transcript(context)
@@ -97,7 +98,7 @@ export function writeResponse2(
     BOX_LENGTH,
     BOX_LENGTH,
   )
-  const { longTerm, serverKey: pinned, context, random } = options
+  const { longTerm, context, random } = options
   if (readU32(version!) !== VERSION2) throw new Error('the challenge is not of version 2')
   const transcript = new Transcript(context)
   transcript.mixHash(hello)
@@ -107,7 +108,7 @@ export function writeResponse2(
   const k1 = transcript.mixKey(concat(dh(session.secretKey, serverSession!), kem))
   const serverKey = openUnder(k1, keyBox!)
   if (!serverKey) throw new Error("the server's key box does not open")
-  if (pinned && !sodium.memcmp(serverKey, pinned)) throw new Error('the server has another key than the pinned one')
+  if (!isPinned(serverKey, options)) throw new Error('the server has another key than the pinned one')
   transcript.mixHash(keyBox!)
 
   const k2 = transcript.mixKey(dh(session.secretKey, serverKey))

@@ -1,4 +1,4 @@
-import type { ClientOptions, ServerOptions } from 'nopki/web'
+import type { ClientOptions, KeyPair, ServerOptions } from 'nopki/web'
 
 /** One end of an open channel, the same whether a Duplex, Web Streams or a WebSocket is behind it. */
 export interface End {
@@ -23,7 +23,7 @@ export interface End {
 /** What both ends are told. */
 export interface Setup {
   client: ClientOptions
-  server: ServerOptions
+  server: ServerOptions & { keyPair: KeyPair }
   /** `bytes`: what either end receives comes one byte at a time. */
   wire?: 'whole' | 'bytes'
 }

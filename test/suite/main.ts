@@ -1,6 +1,6 @@
 // What a runner does when it is told to: the same in every runtime.
 
-import type { ClientOptions, ServerOptions } from 'nopki/web'
+import type { ClientOptions, KeyPair, ServerOptions } from 'nopki/web'
 import { sha256 } from './bytes.js'
 import type { Carrier, End } from './carrier.js'
 import type { Bench } from './cases.js'
@@ -19,7 +19,7 @@ export interface Platform {
   connectTcp?(port: number, options: ClientOptions): Promise<End>
   connectWebSocket(url: string, options: ClientOptions): Promise<End>
   /** Serves channels until the runner is stopped. Where a runtime cannot listen, its server meets clients at the relay. */
-  serve(options: ServerOptions, relay: string, onEnd: (end: End) => void): Promise<Listening>
+  serve(options: ServerOptions & { keyPair: KeyPair }, relay: string, onEnd: (end: End) => void): Promise<Listening>
   /** Where channel.wasm is compiled before any code runs: its bytes, from the same file. */
   wasmBytes?(): Promise<Uint8Array<ArrayBuffer>>
 }
@@ -169,7 +169,7 @@ async function talk(platform: Platform, target: Target): Promise<Talked> {
   }
 }
 
-async function open(platform: Platform, target: Target, keyPair?: ClientOptions['keyPair']): Promise<End> {
+async function open(platform: Platform, target: Target, keyPair?: KeyPair): Promise<End> {
   const { serverKey, version, tcp, webSocket = '' } = target
   const keys = keyPair ?? (await platform.generateKeyPair())
   const options = { keyPair: keys, version, serverKey: fromHex(serverKey) }

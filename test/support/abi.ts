@@ -32,7 +32,7 @@ export class AbiChannel {
       if (setup.middleboxKey) core.bytes.set(setup.middleboxKey, at + SETUP_MIDDLEBOX_KEY)
       core.bytes.set(setup.context, at + SETUP_CONTEXT)
       const { role, versions, options, context } = setup
-      return core.exports.createChannel(core.arena, role, versions, options, at, context.length)
+      return core.exports.createChannel(core.arena, role, versions, options, at, context.length, 0)
     })
   }
 

@@ -45,7 +45,7 @@ export const CHANGES = [
   ['handshake/version2.ts', 'if (!equalKeys(step.key, transcript.h)) return STATUS_PROOF', ''],
   [
     'handshake/version2.ts',
-    'if (channel.has(OPTION_SERVER_KEY) && !equalKeys(peerKey, handshake.expected)) return STATUS_KEY_MISMATCH',
+    'if (channel.has(OPTION_SERVER_KEY) && !isAccepted(channel, peerKey)) return STATUS_KEY_MISMATCH',
     '',
   ],
   [
@@ -59,7 +59,16 @@ export const CHANGES = [
     'agree(step.shared, handshake.sessionSecret, hello.sessionKey, channel.outside)',
   ],
   ['handshake/version1.ts', 'return equalKeys(step.key, handshake.sessionPublic) ? 0 : STATUS_PROOF', 'return 0'],
-  ['handshake/hello.ts', 'channel.has(ignoreStrangers) ? STATUS_NOT_ADDRESSED : EXPECTED_UNKNOWN', 'EXPECTED_UNKNOWN'],
+  ['handshake/keys.ts', 'if (!opened && channel.has(ignored)) return STATUS_NOT_ADDRESSED', ''],
+  ['handshake/keys.ts', 'const mask = (opened & named) | (at == 0 ? ~opened : 0)', 'const mask = opened & named'],
+  ['handshake/keys.ts', 'mergeKey(shared, products + at * KEY_BYTES, mask)', 'mergeKey(shared, products, mask)'],
+  [
+    'handshake/keys.ts',
+    'openUnder(channel, hello, box, shared, step) & ~opened',
+    'openUnder(channel, hello, box, shared, step)',
+  ],
+  ['handshake/keys.ts', 'index |= at & mask', ''],
+  ['wire/box.ts', ' | (load<u64>(mac, 8) ^ load<u64>(box.mac, 8))', ''],
   ['handshake/reject.ts', 'if (!allZero(reason.zeros, KEY_BYTES - 2)) return false', ''],
   ['handshake/reject.ts', 'if (!channel.has(OPTION_SERVER_KEY | OPTION_MIDDLEBOX_KEY)) return false', ''],
   ['handshake/box-key.ts', 'const HELLO_LABEL_BYTES: u32 = 13', 'const HELLO_LABEL_BYTES: u32 = 12'],
