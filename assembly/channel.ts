@@ -4,70 +4,53 @@ import {
   EVENT_NONE, OPTION_MIDDLEBOX_KEY, OPTION_SERVER_KEY, OPTION_WASM_ONLY, PHASE_CREATED, PHASE_FAILED, PHASE_OPEN, PHASE_PEER_PROVED,
   ROLE_CLIENT, SERVES_2, SETUP_CONTEXT, SETUP_MIDDLEBOX_KEY, SETUP_PUBLIC_KEY, SETUP_SECRET_KEY, SETUP_SERVER_KEY
 } from "../src/wire/abi"
-import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
+import { KEY_BYTES } from "../src/wire/layout"
+import {
+  CHANNEL_ARENA, CHANNEL_BYTES, CHANNEL_EXPORTER, CHANNEL_HANDSHAKE, CHANNEL_HANDSHAKE_PLACE, CHANNEL_HASH, CHANNEL_KEY_INDEX,
+  CHANNEL_MORE_BYTES, CHANNEL_MORE_PLACE, CHANNEL_OFFER_PLACE, CHANNEL_OPTIONS, CHANNEL_PEER_KEY, CHANNEL_PHASE, CHANNEL_READER,
+  CHANNEL_REJECT, CHANNEL_ROLE, CHANNEL_STATUS, CHANNEL_STEP_PLACE, CHANNEL_VERSION, CHANNEL_VERSIONS, CHANNEL_WRITER, READER_BYTES,
+  RUNNING_BYTES, TRANSCRIPT_BYTES
+} from "../src/wire/memory"
 import { STATUS_NO_MEMORY, STATUS_PHASE } from "../src/wire/status"
 import { Handshake, PAIR_BYTES, createHandshake, keepKeys, releaseHandshake } from "./handshake/state"
 import { Arena, allocate, release, wipe, wipeStack } from "./memory"
-import { READER_BYTES, Reader, releaseReader } from "./reader"
-import { RUNNING_BYTES, TRANSCRIPT_BYTES, Transcript } from "./transcript"
-import { WRITER_BYTES, Writer, releaseBuffer, startWriter } from "./writer"
+import { Reader, releaseReader } from "./reader"
+import { Transcript } from "./transcript"
+import { Writer, releaseBuffer, startWriter } from "./writer"
 
-/*
- * ┌────────────────────────────────────────────────────────────────────────────┐
- * │ arena u32, handshake u32: 0 once the stream is open                        │
- * │ status i32: the first error; it sticks                                     │
- * │ phase u8, role u8, version u8: 0 until known, versions u8 served, options  │
- * │ key index u8: of a server's several keys, the one that it proves           │
- * │ reject code u16: of a reject that was received                             │
- * │ peer key [32]: the peer's long-term key, proved from PHASE_PEER_PROVED on  │
- * │ handshake hash [32], exporter secret [32]         (version 2)              │
- * │ reader, writer                                                             │
- * └────────────────────────────────────────────────────────────────────────────┘
- */
-const ARENA: usize = 0
-const HANDSHAKE: usize = ARENA + 4
-const STATUS: usize = HANDSHAKE + 4
-const PHASE: usize = STATUS + 4
-const ROLE: usize = PHASE + 1
-const VERSION: usize = ROLE + 1
-const VERSIONS: usize = VERSION + 1
-const OPTIONS: usize = VERSIONS + 1
-const KEY_INDEX: usize = OPTIONS + 1
-const REJECT: usize = KEY_INDEX + 1
-const PEER_KEY: usize = REJECT + 2
-const HASH: usize = PEER_KEY + KEY_BYTES
-const EXPORTER: usize = HASH + HASH_BYTES
-const READER: usize = EXPORTER + KEY_BYTES
-const WRITER: usize = READER + READER_BYTES
-const CHANNEL_BYTES: usize = WRITER + WRITER_BYTES
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class Channel {
-  get arena(): Arena { return changetype<Arena>(<usize>load<u32>(changetype<usize>(this), ARENA)) }
-  set arena(arena: Arena) { store<u32>(changetype<usize>(this), changetype<usize>(arena), ARENA) }
-  get handshake(): Handshake { return changetype<Handshake>(<usize>load<u32>(changetype<usize>(this), HANDSHAKE)) }
-  set handshake(handshake: Handshake) { store<u32>(changetype<usize>(this), changetype<usize>(handshake), HANDSHAKE) }
-  get status(): i32 { return load<i32>(changetype<usize>(this), STATUS) }
-  set status(status: i32) { store<i32>(changetype<usize>(this), status, STATUS) }
-  get phase(): i32 { return load<u8>(changetype<usize>(this), PHASE) }
-  set phase(phase: i32) { store<u8>(changetype<usize>(this), <u8>phase, PHASE) }
-  get role(): i32 { return load<u8>(changetype<usize>(this), ROLE) }
-  set role(role: i32) { store<u8>(changetype<usize>(this), <u8>role, ROLE) }
-  get version(): u32 { return load<u8>(changetype<usize>(this), VERSION) }
-  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, VERSION) }
-  get versions(): u32 { return load<u8>(changetype<usize>(this), VERSIONS) }
-  set versions(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, VERSIONS) }
-  get options(): u32 { return load<u8>(changetype<usize>(this), OPTIONS) }
-  set options(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, OPTIONS) }
-  get keyIndex(): u32 { return load<u8>(changetype<usize>(this), KEY_INDEX) }
-  set keyIndex(index: u32) { store<u8>(changetype<usize>(this), <u8>index, KEY_INDEX) }
-  get rejectCode(): u32 { return load<u16>(changetype<usize>(this), REJECT) }
-  set rejectCode(code: u32) { store<u16>(changetype<usize>(this), <u16>code, REJECT) }
-  get peerKey(): usize { return changetype<usize>(this) + PEER_KEY }
-  get hash(): usize { return changetype<usize>(this) + HASH }
-  get exporter(): usize { return changetype<usize>(this) + EXPORTER }
-  get reader(): Reader { return changetype<Reader>(changetype<usize>(this) + READER) }
-  get writer(): Writer { return changetype<Writer>(changetype<usize>(this) + WRITER) }
+  get arena(): Arena { return changetype<Arena>(<usize>load<u32>(changetype<usize>(this), CHANNEL_ARENA)) }
+  set arena(arena: Arena) { store<u32>(changetype<usize>(this), changetype<usize>(arena), CHANNEL_ARENA) }
+  get handshake(): Handshake { return changetype<Handshake>(<usize>load<u32>(changetype<usize>(this), CHANNEL_HANDSHAKE)) }
+  set handshake(handshake: Handshake) { store<u32>(changetype<usize>(this), changetype<usize>(handshake), CHANNEL_HANDSHAKE) }
+  get status(): i32 { return load<i32>(changetype<usize>(this), CHANNEL_STATUS) }
+  set status(status: i32) { store<i32>(changetype<usize>(this), status, CHANNEL_STATUS) }
+  get phase(): i32 { return load<u8>(changetype<usize>(this), CHANNEL_PHASE) }
+  set phase(phase: i32) { store<u8>(changetype<usize>(this), <u8>phase, CHANNEL_PHASE) }
+  get role(): i32 { return load<u8>(changetype<usize>(this), CHANNEL_ROLE) }
+  set role(role: i32) { store<u8>(changetype<usize>(this), <u8>role, CHANNEL_ROLE) }
+  get version(): u32 { return load<u8>(changetype<usize>(this), CHANNEL_VERSION) }
+  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, CHANNEL_VERSION) }
+  get versions(): u32 { return load<u8>(changetype<usize>(this), CHANNEL_VERSIONS) }
+  set versions(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, CHANNEL_VERSIONS) }
+  get options(): u32 { return load<u8>(changetype<usize>(this), CHANNEL_OPTIONS) }
+  set options(bits: u32) { store<u8>(changetype<usize>(this), <u8>bits, CHANNEL_OPTIONS) }
+  get keyIndex(): u32 { return load<u8>(changetype<usize>(this), CHANNEL_KEY_INDEX) }
+  set keyIndex(index: u32) { store<u8>(changetype<usize>(this), <u8>index, CHANNEL_KEY_INDEX) }
+  get rejectCode(): u32 { return load<u16>(changetype<usize>(this), CHANNEL_REJECT) }
+  set rejectCode(code: u32) { store<u16>(changetype<usize>(this), <u16>code, CHANNEL_REJECT) }
+  set handshakePlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_HANDSHAKE_PLACE) }
+  set offerPlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_OFFER_PLACE) }
+  set stepPlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_STEP_PLACE) }
+  set morePlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_MORE_PLACE) }
+  set moreBytes(bytes: u32) { store<u32>(changetype<usize>(this), bytes, CHANNEL_MORE_BYTES) }
+  get peerKey(): usize { return changetype<usize>(this) + CHANNEL_PEER_KEY }
+  get hash(): usize { return changetype<usize>(this) + CHANNEL_HASH }
+  get exporter(): usize { return changetype<usize>(this) + CHANNEL_EXPORTER }
+  get reader(): Reader { return changetype<Reader>(changetype<usize>(this) + CHANNEL_READER) }
+  get writer(): Writer { return changetype<Writer>(changetype<usize>(this) + CHANNEL_WRITER) }
 
   has(option: u32): bool {
     return (this.options & option) != 0
@@ -92,6 +75,7 @@ export function allocateChannel(
   channel.phase = PHASE_CREATED
   const handshake = createHandshake(arena)
   channel.handshake = handshake
+  channel.handshakePlace = changetype<usize>(handshake)
   const keyBytes: u32 = role == ROLE_CLIENT ? KEY_BYTES : PAIR_BYTES
   if (
     changetype<usize>(handshake) == 0 ||
@@ -101,6 +85,8 @@ export function allocateChannel(
     closeChannel(channel)
     return changetype<Channel>(0)
   }
+  channel.morePlace = handshake.moreKeys
+  channel.moreBytes = handshake.moreBytes
   memory.copy(handshake.secretKey, setup + SETUP_SECRET_KEY, KEY_BYTES)
   memory.copy(handshake.publicKey, setup + SETUP_PUBLIC_KEY, KEY_BYTES)
   if (options & OPTION_SERVER_KEY) memory.copy(handshake.expected, setup + SETUP_SERVER_KEY, KEY_BYTES)

@@ -1,6 +1,9 @@
 // The record ciphers: version 1's secretstream and version 2's counter. The only file that touches a record nonce.
 
-import { KEY_BYTES, MAC_BYTES, RECORD_COUNTER, RECORD_NONCE_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layout"
+import { KEY_BYTES, MAC_BYTES, RECORD_SEALED, TAG_BYTES } from "../src/wire/layout"
+import {
+  CIPHER_COUNTER, CIPHER_HOST_FROM, CIPHER_KEY, CIPHER_LABEL, CIPHER_NONCE, CIPHER_TAG, CIPHER_VERSION
+} from "../src/wire/memory"
 import {
   FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, TAG_FINAL, TAG_MESSAGE, TAG_PUSH, TAG_REKEY, TYPE_MASK
 } from "../src/wire/stream"
@@ -13,34 +16,18 @@ import {
 import { hostOpen, hostSeal } from "./host"
 import { Plaintext, Record } from "./wire/record"
 
-/*
- * ┌────────────┬───────────────────────────────┬──────────────┬────────┬────────────┬───────────────┬────────────┐
- * │ key [32]   │ nonce [12]: 4 zeros ‖ n u64   │ reserved [8] │ tag u8 │ version u8 │ host from u16 │ label [16] │
- * └────────────┴───────────────────────────────┴──────────────┴────────┴────────────┴───────────────┴────────────┘
- *   the first three are version 1's crypto_secretstream_xchacha20poly1305_state
- *   host from: version 2, records of at least so many bytes are sealed and opened by the host's cipher; 0 for none
- */
-const KEY: usize = 0
-const NONCE: usize = KEY + KEY_BYTES
-const COUNTER: usize = NONCE + RECORD_COUNTER
-const RESERVED: usize = NONCE + RECORD_NONCE_BYTES
-const TAG: usize = RESERVED + 8
-const VERSION: usize = TAG + 1
-const HOST_FROM: usize = VERSION + 1
-const LABEL: usize = HOST_FROM + 2
-export const CIPHER_BYTES: usize = LABEL + 16
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class Cipher {
-  get key(): usize { return changetype<usize>(this) + KEY }
-  get nonce(): usize { return changetype<usize>(this) + NONCE }
-  get counter(): u64 { return load<u64>(changetype<usize>(this), COUNTER) }
-  set counter(n: u64) { store<u64>(changetype<usize>(this), n, COUNTER) }
-  get tag(): u32 { return load<u8>(changetype<usize>(this), TAG) }
-  get version(): u32 { return load<u8>(changetype<usize>(this), VERSION) }
-  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, VERSION) }
-  get hostFrom(): u32 { return load<u16>(changetype<usize>(this), HOST_FROM) }
-  set hostFrom(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, HOST_FROM) }
+  get key(): usize { return changetype<usize>(this) + CIPHER_KEY }
+  get nonce(): usize { return changetype<usize>(this) + CIPHER_NONCE }
+  get counter(): u64 { return load<u64>(changetype<usize>(this), CIPHER_COUNTER) }
+  set counter(n: u64) { store<u64>(changetype<usize>(this), n, CIPHER_COUNTER) }
+  get tag(): u32 { return load<u8>(changetype<usize>(this), CIPHER_TAG) }
+  get version(): u32 { return load<u8>(changetype<usize>(this), CIPHER_VERSION) }
+  set version(version: u32) { store<u8>(changetype<usize>(this), <u8>version, CIPHER_VERSION) }
+  get hostFrom(): u32 { return load<u16>(changetype<usize>(this), CIPHER_HOST_FROM) }
+  set hostFrom(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, CIPHER_HOST_FROM) }
 
   /** Whether the host's cipher is asked for a record of so many bytes. */
   asksHost(length: u32): bool {
@@ -90,7 +77,7 @@ export function openRecord(cipher: Cipher, record: Record): i32 {
   const sealed = record.length - RECORD_SEALED
   if (version == 1) {
     const opened = crypto_secretstream_xchacha20poly1305_pull(
-      changetype<usize>(cipher), changetype<usize>(plaintext), 0, changetype<usize>(cipher) + TAG,
+      changetype<usize>(cipher), changetype<usize>(plaintext), 0, changetype<usize>(cipher) + CIPHER_TAG,
       record.sealed, sealed, 0, 0, 0, 0
     )
     if (opened != 0) return STATUS_RECORD_SEAL
@@ -129,7 +116,7 @@ function openBytes(cipher: Cipher, record: Record, sealed: u32): bool {
 
 /** key = crypto_generichash(32, "nopki rekey", key = key), n = 0. */
 function turnKeyOver(cipher: Cipher): void {
-  const label = changetype<usize>(cipher) + LABEL
+  const label = changetype<usize>(cipher) + CIPHER_LABEL
   store<u64>(label, 0x657220696b706f6e) // "nopki re"
   store<u32>(label, 0x79656b, 8) // "key"
   crypto_generichash(cipher.key, KEY_BYTES, label, REKEY_LABEL_BYTES, 0, cipher.key, KEY_BYTES)

@@ -3,8 +3,9 @@
 
 import { EVENT_NONE, PHASE_OPEN, PHASE_PEER_PROVED, ROLE_CLIENT } from "../src/wire/abi"
 import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
+import { CIPHER_BYTES } from "../src/wire/memory"
 import { STATUS_NO_MEMORY, STATUS_PHASE, STATUS_TOO_LONG } from "../src/wire/status"
-import { CIPHER_BYTES, Cipher, openRecord as openWhole } from "./cipher"
+import { Cipher, openRecord as openWhole } from "./cipher"
 import { Channel, allocateChannel, closeChannel as close, fail, startStream } from "./channel"
 import { beginHandshake, receivedMessage } from "./handshake/drive"
 import { openHello as readHello, rejectHello as refuseHello } from "./handshake/route"

@@ -2,34 +2,20 @@
 // comes back.
 
 import { BUFFER_BYTES } from "../src/wire/abi"
+import { ARENA_BUFFERS, ARENA_BYTES, ARENA_FREE, ARENA_IDLE, ARENA_IN_USE } from "../src/wire/memory"
 import { STACK_BASE, STACK_TOP, free, malloc } from "./sodium"
 
-/*
- * What all channels of one instance share. There are no globals, so the host keeps the pointer.
- *
- * ┌──────────────┐
- * │ free u32     │ the first idle record buffer; each holds the next in its first word
- * │ idle u32     │ how many idle buffers there are
- * │ in use u32   │ bytes allocated and not released, buffers handed out included
- * │ buffers u32  │ record buffers handed out
- * └──────────────┘
- */
-const FREE: usize = 0
-const IDLE: usize = FREE + 4
-const IN_USE: usize = IDLE + 4
-const BUFFERS: usize = IN_USE + 4
-const ARENA_BYTES: usize = BUFFERS + 4
-
+// What all channels of one instance share. There are no globals, so the host keeps the pointer. Laid out in src/wire/memory.ts.
 @unmanaged
 export class Arena {
-  get free(): usize { return load<u32>(changetype<usize>(this), FREE) }
-  set free(pointer: usize) { store<u32>(changetype<usize>(this), pointer, FREE) }
-  get idle(): u32 { return load<u32>(changetype<usize>(this), IDLE) }
-  set idle(count: u32) { store<u32>(changetype<usize>(this), count, IDLE) }
-  get inUse(): usize { return load<u32>(changetype<usize>(this), IN_USE) }
-  set inUse(bytes: usize) { store<u32>(changetype<usize>(this), bytes, IN_USE) }
-  get buffers(): u32 { return load<u32>(changetype<usize>(this), BUFFERS) }
-  set buffers(count: u32) { store<u32>(changetype<usize>(this), count, BUFFERS) }
+  get free(): usize { return load<u32>(changetype<usize>(this), ARENA_FREE) }
+  set free(pointer: usize) { store<u32>(changetype<usize>(this), pointer, ARENA_FREE) }
+  get idle(): u32 { return load<u32>(changetype<usize>(this), ARENA_IDLE) }
+  set idle(count: u32) { store<u32>(changetype<usize>(this), count, ARENA_IDLE) }
+  get inUse(): usize { return load<u32>(changetype<usize>(this), ARENA_IN_USE) }
+  set inUse(bytes: usize) { store<u32>(changetype<usize>(this), bytes, ARENA_IN_USE) }
+  get buffers(): u32 { return load<u32>(changetype<usize>(this), ARENA_BUFFERS) }
+  set buffers(count: u32) { store<u32>(changetype<usize>(this), count, ARENA_BUFFERS) }
 }
 
 /** A new arena, or null where memory has run out. */

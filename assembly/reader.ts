@@ -5,6 +5,10 @@ import {
 } from "../src/wire/abi"
 import { CODE_BYTES, PLAINTEXT_DATA, RECORD_SEALED, STREAM_HEADER_BYTES } from "../src/wire/layout"
 import {
+  READER_BUFFER, READER_DATA, READER_DEBT, READER_END, READER_ENDED, READER_FAILURE, READER_HEADER, READER_LENGTH, READER_PARKED,
+  READER_PARKED_LENGTH, READER_PAYLOAD, READER_PAYLOAD_LENGTH, READER_PENDING, READER_START, READER_USED
+} from "../src/wire/memory"
+import {
   STATUS_RECORD_AFTER_END, STATUS_RECORD_CHEAP, STATUS_RECORD_LONG, STATUS_RECORD_PADDING, STATUS_RECORD_SHORT, STATUS_RECORD_SIZE,
   STATUS_RECORD_TYPE, STATUS_TOO_LONG
 } from "../src/wire/status"
@@ -12,75 +16,44 @@ import {
   CHEAP_MOST, CHEAP_RECORD, CHEAP_REPAID, FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, FLAG_RESERVED, RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN, TYPE_ALERT, TYPE_CONTROL, TYPE_DATA,
   TYPE_MASK
 } from "../src/wire/stream"
-import { CIPHER_BYTES, Cipher, openRecord, overheadOf, plaintextOf, startSecretstream } from "./cipher"
+import { Cipher, openRecord, overheadOf, plaintextOf, startSecretstream } from "./cipher"
 import { Arena, allZero, allocate, giveBuffer, release, takeBuffer } from "./memory"
 import { Plaintext, Record } from "./wire/record"
 
-/*
- * ┌──────────────────────────────────────────────────────────────────────────────────────────┐
- * │ cipher                                                                                   │
- * │ buffer u32: the record buffer, 0 while nothing is held                                   │
- * │ start u32, end u32: received bytes not yet opened; used u32: how far the buffer was used │
- * │ data u32, length u32: opened bytes not yet consumed, offsets into the buffer             │
- * │ payload u32, payload length u32: an alert or control that waits behind that data         │
- * │ parked u32, parked length u32: the start of a record, kept while no buffer is held       │
- * │ debt u32: what cheap records count for, and is not paid                                  │
- * │ failure i32: a status that waits behind that data                                        │
- * │ pending u8: the event that waits behind that data                                        │
- * │ ended u8: the final record or an alert was opened                                        │
- * │ header u8: version 1, the stream header has come                                         │
- * └──────────────────────────────────────────────────────────────────────────────────────────┘
- */
-const BUFFER: usize = CIPHER_BYTES
-const START: usize = BUFFER + 4
-const END: usize = START + 4
-const USED: usize = END + 4
-const DATA: usize = USED + 4
-const LENGTH: usize = DATA + 4
-const PAYLOAD: usize = LENGTH + 4
-const PAYLOAD_LENGTH: usize = PAYLOAD + 4
-const PARKED: usize = PAYLOAD_LENGTH + 4
-const PARKED_LENGTH: usize = PARKED + 4
-const DEBT: usize = PARKED_LENGTH + 4
-const FAILURE: usize = DEBT + 4
-const PENDING: usize = FAILURE + 4
-const ENDED: usize = PENDING + 1
-const HEADER: usize = ENDED + 1
-export const READER_BYTES: usize = HEADER + 1
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class Reader {
   get cipher(): Cipher { return changetype<Cipher>(this) }
-  get buffer(): usize { return load<u32>(changetype<usize>(this), BUFFER) }
-  set buffer(pointer: usize) { store<u32>(changetype<usize>(this), pointer, BUFFER) }
-  get start(): u32 { return load<u32>(changetype<usize>(this), START) }
-  set start(at: u32) { store<u32>(changetype<usize>(this), at, START) }
-  get end(): u32 { return load<u32>(changetype<usize>(this), END) }
-  set end(at: u32) { store<u32>(changetype<usize>(this), at, END) }
-  get used(): u32 { return load<u32>(changetype<usize>(this), USED) }
-  set used(bytes: u32) { store<u32>(changetype<usize>(this), bytes, USED) }
-  get data(): u32 { return load<u32>(changetype<usize>(this), DATA) }
-  set data(at: u32) { store<u32>(changetype<usize>(this), at, DATA) }
-  get length(): u32 { return load<u32>(changetype<usize>(this), LENGTH) }
-  set length(bytes: u32) { store<u32>(changetype<usize>(this), bytes, LENGTH) }
-  get payload(): u32 { return load<u32>(changetype<usize>(this), PAYLOAD) }
-  set payload(at: u32) { store<u32>(changetype<usize>(this), at, PAYLOAD) }
-  get payloadLength(): u32 { return load<u32>(changetype<usize>(this), PAYLOAD_LENGTH) }
-  set payloadLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, PAYLOAD_LENGTH) }
-  get parked(): usize { return load<u32>(changetype<usize>(this), PARKED) }
-  set parked(pointer: usize) { store<u32>(changetype<usize>(this), pointer, PARKED) }
-  get parkedLength(): u32 { return load<u32>(changetype<usize>(this), PARKED_LENGTH) }
-  set parkedLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, PARKED_LENGTH) }
-  get debt(): u32 { return load<u32>(changetype<usize>(this), DEBT) }
-  set debt(count: u32) { store<u32>(changetype<usize>(this), count, DEBT) }
-  get failure(): i32 { return load<i32>(changetype<usize>(this), FAILURE) }
-  set failure(status: i32) { store<i32>(changetype<usize>(this), status, FAILURE) }
-  get pending(): i32 { return load<u8>(changetype<usize>(this), PENDING) }
-  set pending(event: i32) { store<u8>(changetype<usize>(this), <u8>event, PENDING) }
-  get ended(): bool { return load<bool>(changetype<usize>(this), ENDED) }
-  set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, ENDED) }
-  get header(): bool { return load<bool>(changetype<usize>(this), HEADER) }
-  set header(come: bool) { store<bool>(changetype<usize>(this), come, HEADER) }
+  get buffer(): usize { return load<u32>(changetype<usize>(this), READER_BUFFER) }
+  set buffer(pointer: usize) { store<u32>(changetype<usize>(this), pointer, READER_BUFFER) }
+  get start(): u32 { return load<u32>(changetype<usize>(this), READER_START) }
+  set start(at: u32) { store<u32>(changetype<usize>(this), at, READER_START) }
+  get end(): u32 { return load<u32>(changetype<usize>(this), READER_END) }
+  set end(at: u32) { store<u32>(changetype<usize>(this), at, READER_END) }
+  get used(): u32 { return load<u32>(changetype<usize>(this), READER_USED) }
+  set used(bytes: u32) { store<u32>(changetype<usize>(this), bytes, READER_USED) }
+  get data(): u32 { return load<u32>(changetype<usize>(this), READER_DATA) }
+  set data(at: u32) { store<u32>(changetype<usize>(this), at, READER_DATA) }
+  get length(): u32 { return load<u32>(changetype<usize>(this), READER_LENGTH) }
+  set length(bytes: u32) { store<u32>(changetype<usize>(this), bytes, READER_LENGTH) }
+  get payload(): u32 { return load<u32>(changetype<usize>(this), READER_PAYLOAD) }
+  set payload(at: u32) { store<u32>(changetype<usize>(this), at, READER_PAYLOAD) }
+  get payloadLength(): u32 { return load<u32>(changetype<usize>(this), READER_PAYLOAD_LENGTH) }
+  set payloadLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, READER_PAYLOAD_LENGTH) }
+  get parked(): usize { return load<u32>(changetype<usize>(this), READER_PARKED) }
+  set parked(pointer: usize) { store<u32>(changetype<usize>(this), pointer, READER_PARKED) }
+  get parkedLength(): u32 { return load<u32>(changetype<usize>(this), READER_PARKED_LENGTH) }
+  set parkedLength(bytes: u32) { store<u32>(changetype<usize>(this), bytes, READER_PARKED_LENGTH) }
+  get debt(): u32 { return load<u32>(changetype<usize>(this), READER_DEBT) }
+  set debt(count: u32) { store<u32>(changetype<usize>(this), count, READER_DEBT) }
+  get failure(): i32 { return load<i32>(changetype<usize>(this), READER_FAILURE) }
+  set failure(status: i32) { store<i32>(changetype<usize>(this), status, READER_FAILURE) }
+  get pending(): i32 { return load<u8>(changetype<usize>(this), READER_PENDING) }
+  set pending(event: i32) { store<u8>(changetype<usize>(this), <u8>event, READER_PENDING) }
+  get ended(): bool { return load<bool>(changetype<usize>(this), READER_ENDED) }
+  set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, READER_ENDED) }
+  get header(): bool { return load<bool>(changetype<usize>(this), READER_HEADER) }
+  set header(come: bool) { store<bool>(changetype<usize>(this), come, READER_HEADER) }
 }
 
 /** How many received bytes can be taken now; 0 where opened data has to be consumed first. */

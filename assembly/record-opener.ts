@@ -1,7 +1,8 @@
 // Opens the records of one direction by its key, without a channel: what a key log is for.
 
 import { KEY_BYTES } from "../src/wire/layout"
-import { CIPHER_BYTES, Cipher, startSecretstream } from "./cipher"
+import { CIPHER_BYTES } from "../src/wire/memory"
+import { Cipher, startSecretstream } from "./cipher"
 import { Arena, allocate, wipeStack } from "./memory"
 
 /** The cipher that a direction starts with, or null where memory has run out. Version 1: `header` [24] is its stream header. */

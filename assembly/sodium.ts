@@ -98,6 +98,3 @@ export declare const STACK_BASE: usize
 // @ts-ignore: decorator
 @external("layout", "stack_top")
 export declare const STACK_TOP: usize
-
-export const HASH_STATE_BYTES: usize = 384
-export const KEM_SECRET_KEY_BYTES: usize = 2400

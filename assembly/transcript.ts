@@ -1,32 +1,20 @@
 // Version 2's running state: h, the hash of everything said so far, and ck, the chaining key. "Version 2", mixHash to split.
 
 import { HASH_BYTES, KEY_BYTES } from "../src/wire/layout"
+import { TRANSCRIPT_BOX_KEY, TRANSCRIPT_CHAINING_KEY, TRANSCRIPT_HASH, TRANSCRIPT_STATE } from "../src/wire/memory"
 import {
-  HASH_STATE_BYTES, crypto_generichash, crypto_generichash_final, crypto_generichash_init, crypto_generichash_update
+  crypto_generichash, crypto_generichash_final, crypto_generichash_init, crypto_generichash_update
 } from "./sodium"
 
-/*
- * ┌────────┬─────────┬────────────────┬─────────────────┐
- * │ h [32] │ ck [32] │ box key [32]   │ hash state [384]│
- * └────────┴─────────┴────────────────┴─────────────────┘
- *            a KDF's 64 bytes land in ck and the box key at once
- */
-const H: usize = 0
-const CK: usize = H + HASH_BYTES
-const BOX_KEY: usize = CK + KEY_BYTES
-const STATE: usize = BOX_KEY + KEY_BYTES
-export const TRANSCRIPT_BYTES: usize = STATE + HASH_STATE_BYTES
-/** What has to be kept of a transcript from one message to the next. */
-export const RUNNING_BYTES: usize = BOX_KEY
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class Transcript {
-  get h(): usize { return changetype<usize>(this) + H }
-  get ck(): usize { return changetype<usize>(this) + CK }
-  get boxKey(): usize { return changetype<usize>(this) + BOX_KEY }
-  private get state(): usize { return changetype<usize>(this) + STATE }
+  get h(): usize { return changetype<usize>(this) + TRANSCRIPT_HASH }
+  get ck(): usize { return changetype<usize>(this) + TRANSCRIPT_CHAINING_KEY }
+  get boxKey(): usize { return changetype<usize>(this) + TRANSCRIPT_BOX_KEY }
+  private get state(): usize { return changetype<usize>(this) + TRANSCRIPT_STATE }
 
-  /** h = H(protocol name); ck = h. */
+  /** h = TRANSCRIPT_H(protocol name); ck = h. */
   start(): void {
     const name = this.state
     store<u64>(name, 0x20322f696b706f6e, 0) // "nopki/2 "
@@ -42,7 +30,7 @@ export class Transcript {
     memory.copy(this.ck, this.h, KEY_BYTES)
   }
 
-  /** h = H(h ‖ x). */
+  /** h = TRANSCRIPT_H(h ‖ x). */
   mixHash(x: usize, length: u32): void {
     crypto_generichash_init(this.state, 0, 0, HASH_BYTES)
     crypto_generichash_update(this.state, this.h, HASH_BYTES, 0)

@@ -2,70 +2,48 @@
 
 import { BUFFER_BYTES } from "../src/wire/abi"
 import { PLAINTEXT_DATA, STREAM_HEADER_BYTES } from "../src/wire/layout"
+import {
+  WRITER_BLOCK, WRITER_BUFFER, WRITER_DIRTY, WRITER_END, WRITER_ENDED, WRITER_HEADER, WRITER_LIMIT, WRITER_RECORDS,
+  WRITER_REKEY_AFTER, WRITER_SEALED, WRITER_START, WRITER_UNIT
+} from "../src/wire/memory"
 import { STATUS_ENDED, STATUS_NO_MEMORY, STATUS_TOO_LONG } from "../src/wire/status"
 import {
   FLAG_FINAL, FLAG_MESSAGE_END, FLAG_REKEY, RECORD_LIMIT_1, RECORD_LIMIT_2, RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN,
   REKEY_BYTES, REKEY_RECORDS, TYPE_ALERT, TYPE_DATA, TYPE_MASK
 } from "../src/wire/stream"
-import { CIPHER_BYTES, Cipher, leadOf, overheadOf, plaintextOf, sealRecord, startSecretstream } from "./cipher"
+import { Cipher, leadOf, overheadOf, plaintextOf, sealRecord, startSecretstream } from "./cipher"
 import { random } from "./host"
 import { Arena, giveBuffer, takeBuffer } from "./memory"
 import { Record } from "./wire/record"
 
-/*
- * ┌──────────────────────────────────────────────────────────────────────────────────────────┐
- * │ cipher                                                                                   │
- * │ buffer u32: the record buffer, 0 while nothing waits                                     │
- * │ start u32, end u32: what waits to be sent; the next record is written at `end`           │
- * │ unit u32: version 1, what is left of the message or record that goes out in one write    │
- * │ header u8: version 1, the stream header waits behind that unit                           │
- * │ ended u8: a final record or an alert was sealed                                          │
- * │ dirty u32: how far into the buffer the host may have written what was not sealed since   │
- * │ limit u32: longest record; block u32: records are padded to a multiple, 0 for none       │
- * │ rekey after u32, sealed u32, records u32: bytes and records under the present key        │
- * └──────────────────────────────────────────────────────────────────────────────────────────┘
- */
-const BUFFER: usize = CIPHER_BYTES
-const START: usize = BUFFER + 4
-const END: usize = START + 4
-const UNIT: usize = END + 4
-const HEADER: usize = UNIT + 4
-const ENDED: usize = HEADER + 1
-const DIRTY: usize = ENDED + 3
-const LIMIT: usize = DIRTY + 4
-const BLOCK: usize = LIMIT + 4
-const REKEY_AFTER: usize = BLOCK + 4
-const SEALED: usize = REKEY_AFTER + 4
-const RECORDS: usize = SEALED + 4
-export const WRITER_BYTES: usize = RECORDS + 4
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class Writer {
   get cipher(): Cipher { return changetype<Cipher>(this) }
-  get buffer(): usize { return load<u32>(changetype<usize>(this), BUFFER) }
-  set buffer(pointer: usize) { store<u32>(changetype<usize>(this), pointer, BUFFER) }
-  get start(): u32 { return load<u32>(changetype<usize>(this), START) }
-  set start(at: u32) { store<u32>(changetype<usize>(this), at, START) }
-  get end(): u32 { return load<u32>(changetype<usize>(this), END) }
-  set end(at: u32) { store<u32>(changetype<usize>(this), at, END) }
-  get unit(): u32 { return load<u32>(changetype<usize>(this), UNIT) }
-  set unit(left: u32) { store<u32>(changetype<usize>(this), left, UNIT) }
-  get header(): bool { return load<bool>(changetype<usize>(this), HEADER) }
-  set header(waits: bool) { store<bool>(changetype<usize>(this), waits, HEADER) }
-  get ended(): bool { return load<bool>(changetype<usize>(this), ENDED) }
-  set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, ENDED) }
-  get dirty(): u32 { return load<u32>(changetype<usize>(this), DIRTY) }
-  set dirty(end: u32) { store<u32>(changetype<usize>(this), end, DIRTY) }
-  get limit(): u32 { return load<u32>(changetype<usize>(this), LIMIT) }
-  set limit(bytes: u32) { store<u32>(changetype<usize>(this), bytes, LIMIT) }
-  get block(): u32 { return load<u32>(changetype<usize>(this), BLOCK) }
-  set block(bytes: u32) { store<u32>(changetype<usize>(this), bytes, BLOCK) }
-  get rekeyAfter(): u32 { return load<u32>(changetype<usize>(this), REKEY_AFTER) }
-  set rekeyAfter(bytes: u32) { store<u32>(changetype<usize>(this), bytes, REKEY_AFTER) }
-  get sealed(): u32 { return load<u32>(changetype<usize>(this), SEALED) }
-  set sealed(bytes: u32) { store<u32>(changetype<usize>(this), bytes, SEALED) }
-  get records(): u32 { return load<u32>(changetype<usize>(this), RECORDS) }
-  set records(count: u32) { store<u32>(changetype<usize>(this), count, RECORDS) }
+  get buffer(): usize { return load<u32>(changetype<usize>(this), WRITER_BUFFER) }
+  set buffer(pointer: usize) { store<u32>(changetype<usize>(this), pointer, WRITER_BUFFER) }
+  get start(): u32 { return load<u32>(changetype<usize>(this), WRITER_START) }
+  set start(at: u32) { store<u32>(changetype<usize>(this), at, WRITER_START) }
+  get end(): u32 { return load<u32>(changetype<usize>(this), WRITER_END) }
+  set end(at: u32) { store<u32>(changetype<usize>(this), at, WRITER_END) }
+  get unit(): u32 { return load<u32>(changetype<usize>(this), WRITER_UNIT) }
+  set unit(left: u32) { store<u32>(changetype<usize>(this), left, WRITER_UNIT) }
+  get header(): bool { return load<bool>(changetype<usize>(this), WRITER_HEADER) }
+  set header(waits: bool) { store<bool>(changetype<usize>(this), waits, WRITER_HEADER) }
+  get ended(): bool { return load<bool>(changetype<usize>(this), WRITER_ENDED) }
+  set ended(yes: bool) { store<bool>(changetype<usize>(this), yes, WRITER_ENDED) }
+  get dirty(): u32 { return load<u32>(changetype<usize>(this), WRITER_DIRTY) }
+  set dirty(end: u32) { store<u32>(changetype<usize>(this), end, WRITER_DIRTY) }
+  get limit(): u32 { return load<u32>(changetype<usize>(this), WRITER_LIMIT) }
+  set limit(bytes: u32) { store<u32>(changetype<usize>(this), bytes, WRITER_LIMIT) }
+  get block(): u32 { return load<u32>(changetype<usize>(this), WRITER_BLOCK) }
+  set block(bytes: u32) { store<u32>(changetype<usize>(this), bytes, WRITER_BLOCK) }
+  get rekeyAfter(): u32 { return load<u32>(changetype<usize>(this), WRITER_REKEY_AFTER) }
+  set rekeyAfter(bytes: u32) { store<u32>(changetype<usize>(this), bytes, WRITER_REKEY_AFTER) }
+  get sealed(): u32 { return load<u32>(changetype<usize>(this), WRITER_SEALED) }
+  set sealed(bytes: u32) { store<u32>(changetype<usize>(this), bytes, WRITER_SEALED) }
+  get records(): u32 { return load<u32>(changetype<usize>(this), WRITER_RECORDS) }
+  set records(count: u32) { store<u32>(changetype<usize>(this), count, WRITER_RECORDS) }
 
   /** The longest record that fits behind `end`, padding included, and is a multiple of the block. */
   longest(end: u32): u32 {

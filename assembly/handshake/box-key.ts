@@ -1,20 +1,13 @@
 // Version 2: the keys of the hello's and the reject's box. Each is of one message and one hello alone ("Version 2", step 1; "Reject").
 
 import { HELLO_2_BYTES, HELLO_2_EXPECTED_KEY, KEY_BYTES } from "../../src/wire/layout"
+import { BOX_KEY_STATE } from "../../src/wire/memory"
 import {
-  HASH_STATE_BYTES, crypto_generichash_final, crypto_generichash_init, crypto_generichash_update
+  crypto_generichash_final, crypto_generichash_init, crypto_generichash_update
 } from "../sodium"
 import { Hello2 } from "../wire/hello"
 
-/*
- * ┌──────────┬───────────────────────────────────────┐
- * │ key [32] │ hash state [384]                      │
- * └──────────┴───────────────────────────────────────┘
- *   the label is written where the key comes to lie
- */
-const STATE: usize = KEY_BYTES
-export const BOX_KEY_BYTES: usize = STATE + HASH_STATE_BYTES
-
+// Laid out in src/wire/memory.ts.
 @unmanaged
 export class BoxKey {
   get key(): usize { return changetype<usize>(this) }
@@ -34,7 +27,7 @@ export class BoxKey {
   }
 
   private derive(labelBytes: u32, shared: usize, hello: Hello2, helloBytes: u32): void {
-    const state = changetype<usize>(this) + STATE
+    const state = changetype<usize>(this) + BOX_KEY_STATE
     crypto_generichash_init(state, shared, KEY_BYTES, KEY_BYTES)
     crypto_generichash_update(state, this.key, labelBytes, 0)
     crypto_generichash_update(state, changetype<usize>(hello), helloBytes, 0)

@@ -27,7 +27,7 @@ import { answerChallenge2, answerHello2, checkResponse2, readReject, writeHello2
 /** Client: the hello is written, and the challenge is awaited. */
 export function beginHandshake(channel: Channel): i32 {
   channel.version = channel.versions & SERVES_2 ? 2 : 1
-  const step = beginStep(channel.arena, channel.handshake)
+  const step = beginStep(channel)
   if (changetype<usize>(step) == 0) return fail(channel, STATUS_NO_MEMORY)
   let status = channel.version == 1 ? writeHello1(channel, step) : writeHello2(channel, step)
   endStep(channel.arena, step)
@@ -47,7 +47,7 @@ export function receivedMessage(channel: Channel, length: u32): i32 {
   handshake.got += length
   if (handshake.room) return EVENT_NONE
   if (!handshake.message) return readHead(channel)
-  const step = beginStep(channel.arena, handshake)
+  const step = beginStep(channel)
   if (changetype<usize>(step) == 0) return fail(channel, STATUS_NO_MEMORY)
   const status = readMessage(channel, step)
   endStep(channel.arena, step)

@@ -3,13 +3,14 @@
 
 import { EVENT_NONE } from "../../src/wire/abi"
 import { HELLO_1_BYTES, HELLO_2_BYTES, KEY_BYTES, VERSION_1, VERSION_2, VERSION_BYTES } from "../../src/wire/layout"
+import { BOX_KEY_BYTES } from "../../src/wire/memory"
 import { STATUS_NOT_ADDRESSED, STATUS_NO_MEMORY, STATUS_VERSION_UNKNOWN, STATUS_WEAK_KEY } from "../../src/wire/status"
 import { agree, agreeOnBoxKey, isCanonical } from "../agreement"
 import { Arena, allZero, allocate, release, wipeStack } from "../memory"
 import { openBox } from "../wire/box"
 import { Hello1, Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
-import { BOX_KEY_BYTES, BoxKey } from "./box-key"
+import { BoxKey } from "./box-key"
 import { sealReject } from "./reject"
 
 /*

@@ -35,6 +35,7 @@ export function writeHello2(channel: Channel, step: Step): i32 {
   const handshake = channel.handshake
   const message = reserve(channel.arena, channel.writer)
   if (!message || !allocateOffer(channel.arena, handshake)) return STATUS_NO_MEMORY
+  channel.offerPlace = handshake.offer
   const hello = changetype<Hello2>(message)
   drawSession(channel)
   random(step.seed, KEM_SEED_BYTES)

@@ -29,6 +29,8 @@ export interface ChannelOptions {
    * does so too (`keepAlive` at its end) fails the channel with LINK_TIMEOUT when it is silent three times as long, and 5 s at least.
    */
   keepAlive?: number
+  /** Whether the channel’s `memory` can be looked at, with `memoryMap` of `nopki/inspect`: it shows secrets. Default false. */
+  inspect?: boolean
   /** Destroys the channel, at any time. For a server: stops it, and what has not yet connected. */
   signal?: AbortSignal
 }
@@ -123,7 +125,13 @@ export const REFUSED_LINGER_MS = 2000
 export const LONGEST_TIMER = 2_147_483_647
 
 const time = integer(0, LONGEST_TIMER)
-const CHANNEL: OptionTable = { handshakeTimeout: time, idleTimeout: time, keepAlive: time, signal: checkSignal }
+const CHANNEL: OptionTable = {
+  handshakeTimeout: time,
+  idleTimeout: time,
+  keepAlive: time,
+  inspect: yesOrNo,
+  signal: checkSignal,
+}
 
 export const CLIENT: OptionTable = { ...CLIENT_OPTIONS, ...CHANNEL, waitForAccept: yesOrNo }
 export const SERVER: OptionTable = { ...SERVER_OPTIONS, ...CHANNEL, authorize: checkAuthorize }

@@ -287,6 +287,11 @@ export class Engine {
     return this.#sender.take()
   }
 
+  /** Where this channel lies in linear memory: its secrets too, for `memoryMap` of `nopki/inspect`. `channel` is 0 once it is closed. */
+  get memory(): { bytes: Uint8Array; channel: number } {
+    return { bytes: this.#handle.core.bytes, channel: this.#handle.place }
+  }
+
   /** Wipes and frees all that the channel holds in linear memory. Every later call throws USE_CLOSED; a second close does nothing. */
   close(): void {
     this.#handle.close()

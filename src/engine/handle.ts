@@ -32,6 +32,11 @@ export class Handle {
     }
   }
 
+  /** The channel's pointer, 0 once it is closed. */
+  get place(): number {
+    return this.#channel
+  }
+
   /** The channel's pointer. @throws ChannelError USE_CLOSED */
   get open(): number {
     if (this.#channel === 0) throw new ChannelError('USE_CLOSED')

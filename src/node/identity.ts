@@ -1,4 +1,5 @@
 import type { Duplex, DuplexOptions } from 'node:stream'
+import { memoryOf } from '../channel/inspect.js'
 import type { Engine } from '../engine/engine.js'
 import { SocketFacts } from './facts.js'
 
@@ -12,13 +13,21 @@ export abstract class SocketIdentity extends SocketFacts {
   /** As of tls.TLSSocket. */
   readonly encrypted = true
   #engine: Engine
+  #inspect: boolean
   #remotePublicKey: Uint8Array | undefined
   #localPublicKey: Uint8Array | undefined
   #handshakeHash: Uint8Array | undefined
 
-  constructor(transport: Duplex, engine: Engine, options: DuplexOptions, authorization: object | undefined) {
+  constructor(
+    transport: Duplex,
+    engine: Engine,
+    options: DuplexOptions,
+    authorization: object | undefined,
+    inspect = false,
+  ) {
     super(transport, options)
     this.#engine = engine
+    this.#inspect = inspect
     this.version = engine.version ?? 2
     this.authorization = authorization
     this.accelerated = engine.accelerated
@@ -48,5 +57,13 @@ export abstract class SocketIdentity extends SocketFacts {
    */
   exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
     return this.#engine.exportKey(label, context, length)
+  }
+
+  /**
+   * Where this channel lies in linear memory, its secrets included: for `memoryMap` of `nopki/inspect`.
+   * @throws ChannelError USE_BAD_OPTION unless the socket was made with `inspect: true`
+   */
+  get memory(): Engine['memory'] {
+    return memoryOf(this.#engine, { inspect: this.#inspect })
   }
 }

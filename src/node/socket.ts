@@ -50,7 +50,7 @@ export class SecureSocket extends SocketIdentity {
     const { allowHalfOpen = false } = options
     // As of net.Socket, 'close' says whether there was an error.
     const forStream = { allowHalfOpen, highWaterMark: HIGH_WATER_MARK, emitClose: false }
-    super(link.transport, link.engine, forStream, authorization)
+    super(link.transport, link.engine, forStream, authorization, options.inspect)
     this.#link = link
     this.#acceptance = new Acceptance(link.engine)
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS

@@ -64,6 +64,14 @@ export class SecureChannel {
   }
 
   /**
+   * Where this channel lies in linear memory, its secrets included: for `memoryMap` of `nopki/inspect`.
+   * @throws ChannelError USE_BAD_OPTION unless the channel was made with `inspect: true`
+   */
+  get memory(): Connection['memory'] {
+    return this.#connection.memory
+  }
+
+  /**
    * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
    * @throws ChannelError USE_CLOSED behind an end, USE_BAD_OPTION; what the channel failed with
    */

@@ -1,6 +1,7 @@
 import { Acceptance } from '../channel/acceptance.js'
 import { Credit, costOf } from '../channel/credit.js'
 import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
+import { memoryOf } from '../channel/inspect.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { type ChannelOptions, HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
 import { withResolvers } from '../channel/resolvers.js'
@@ -69,6 +70,11 @@ export class Connection implements LiveChannel {
   /** Resolves when the server has shown that it serves this client; rejects where it refuses, or the channel fails. */
   get accepted(): Promise<void> {
     return this.#acceptance.within(this.#options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS)
+  }
+
+  /** Where it lies in linear memory. @throws ChannelError USE_BAD_OPTION unless its options say `inspect` */
+  get memory(): Engine['memory'] {
+    return memoryOf(this.engine, this.#options)
   }
 
   /** What the channel has failed with. */

@@ -142,6 +142,7 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   handshakeTimeout: { sound: () => 20_000, wrong: -1 },
   idleTimeout: { sound: () => 60_000, wrong: '1' },
   keepAlive: { sound: () => 60_000, wrong: true },
+  inspect: { sound: () => true, wrong: 'yes' },
   signal: { sound: () => new AbortController().signal, wrong: {} },
   authorize: { sound: () => known, wrong: 'alice' },
   waitForAccept: { sound: () => true, wrong: 'yes' },
@@ -153,7 +154,7 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   secretKey: { sound: () => serverKeys.secretKey.slice(), wrong: 'sk_' },
 }
 const ENGINE = ['keyPair', 'context', 'padding', 'maxRecord', 'rekeyAfter', 'native', 'allowTruncation', 'onKeys']
-const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'keepAlive', 'signal']
+const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'keepAlive', 'inspect', 'signal']
 
 function optionsOf(entry: string): string[] {
   const { side, own } = ENTRIES[entry]!
