@@ -17,6 +17,11 @@ export class Acceptance {
     if (engine.role === 'server') this.#state = 'accepted'
   }
 
+  /** Whether the server has shown that it serves this client. */
+  get accepted(): boolean {
+    return this.#state === 'accepted'
+  }
+
   /** A record of the server’s. It sends credit before it has decided; any other, but an alert, says that it serves this client. */
   heard(event: EngineEvent): void {
     if (event === 'connected' || event === 'alert') return

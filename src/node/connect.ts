@@ -8,11 +8,11 @@ import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
 import { bare, namesOf } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
-import { beginHandshake } from './handshake.js'
+import { beginHandshake, type Handshake } from './handshake.js'
 import { nodeCore } from './load.js'
 import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet } from './options.js'
 import { openSocket } from './reach.js'
-import { SecureSocket } from './socket.js'
+import { type Opening, SecureSocket, steps } from './socket.js'
 
 /** Where to: net.connect’s own options (`host` and `port`, or `path`), or a byte stream that is there already. */
 export type ConnectTarget = ConnectOptions & (SocketTarget | Carrier)
@@ -36,50 +36,107 @@ type MoreOptions = Partial<ConnectOptions>
 export async function connect(address: string, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: string | ConnectTarget, options?: MoreOptions): Promise<SecureSocket> {
-  const { ours, nets } = readTarget(target, options)
+  const socket = start(readTarget(target, options))
+  return await new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.once('secureConnect', () => {
+      resolve(socket)
+      // Until the caller has it, it has no other listener.
+      queueMicrotask(() => socket.off('error', reject))
+    })
+  })
+}
+
+/**
+ * A socket that is still connecting, as net.connect and tls.connect give it: for pools and agents, which count their sockets. It emits
+ * 'connect', then 'secureConnect' when the server has proved its key (with `waitForAccept`, and serves this client); what is written
+ * before waits for that. What `connect` would reject with is its 'error'.
+ *
+ * @param target as of `connect`
+ * @throws ChannelError USE_* for wrong options
+ */
+export function connectSocket(address: string, options?: MoreOptions): SecureSocket
+export function connectSocket(target: ConnectTarget, options?: MoreOptions): SecureSocket
+export function connectSocket(target: string | ConnectTarget, options?: MoreOptions): SecureSocket {
+  return start(readTarget(target, options))
+}
+
+function start({ ours, nets }: Asked): SecureSocket {
   checkClient(ours)
   const core = nodeCore()
   const engine = Engine.client(
     core,
     ours.keyPair ? (ours as ClientOptions) : keep(ours, { keyPair: drawKeyPair(core) }),
   )
-  const started = performance.now()
-  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = ours
-  const timeLeft = () => timeout && Math.max(1, timeout - Math.round(performance.now() - started))
-  let transport: Duplex
-  try {
-    if (signal?.aborted) throw abortError(signal)
-    transport = ours.stream ?? (await openTransport(ours, nets))
-  } catch (error) {
-    engine.close()
-    throw signal?.aborted ? abortError(signal) : error
-  }
-  const handshake = beginHandshake(transport, engine, timeLeft(), signal)
-  const link = await handshake.connected
-  handshake.finish()
-  const socket = new SecureSocket(link, ours.waitForAccept ? keep(ours, { handshakeTimeout: timeLeft() }) : ours)
-  if (signal) addAbortSignal(signal, socket)
-  if (ours.waitForAccept) await accepted(socket)
+  const attempt = new Attempt(ours.waitForAccept === true)
+  const socket = new SecureSocket(engine, ours, undefined, attempt)
+  if (ours.timeout) socket.setTimeout(ours.timeout)
+  if (ours.signal) heed(ours.signal, socket)
+  if (socket.destroyed) engine.close()
+  else attempt.run(socket, engine, ours, nets).catch(error => socket.destroy(error))
   return socket
 }
 
-/** Until then the socket has no owner: what it fails with is thrown. */
-async function accepted(socket: SecureSocket): Promise<void> {
-  socket.on('error', ignore)
-  try {
-    await socket.accepted
-    socket.off('error', ignore)
-  } catch (error) {
-    socket.destroy()
-    throw error
+/** What becomes of a client’s socket until it is open. */
+class Attempt implements Opening {
+  readonly untilAccepted: boolean
+  #over = new AbortController()
+  #handshake: Handshake | undefined
+
+  constructor(untilAccepted: boolean) {
+    this.untilAccepted = untilAccepted
+  }
+
+  cancel(error: Error): void {
+    if (this.#handshake) this.#handshake.fail(error)
+    else this.#over.abort(error)
+  }
+
+  async run(socket: SecureSocket, engine: Engine, ours: Read, nets: object): Promise<void> {
+    const started = performance.now()
+    const { handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = ours
+    const timeLeft = () => timeout && Math.max(1, timeout - Math.round(performance.now() - started))
+    let transport: Duplex
+    try {
+      transport = ours.stream ?? (await openTransport(ours, nets, this.#over.signal))
+    } catch (error) {
+      engine.close()
+      throw error
+    }
+    if (socket.destroyed) transport.destroy()
+    this.#handshake = beginHandshake(transport, engine, timeLeft())
+    queueMicrotask(() => socket.destroyed || steps.reached(socket, transport))
+    const link = await this.#handshake.connected
+    this.#handshake.check()
+    this.#handshake.finish()
+    steps.attach(socket, link, ours.waitForAccept ? keep(ours, { handshakeTimeout: timeLeft() }) : ours)
+    // Else the socket itself notices it, ahead of the data that follows.
+    if (!ours.waitForAccept) steps.secured(socket)
+    else await socket.accepted
   }
 }
 
-function ignore(): void {}
+function heed(signal: AbortSignal, socket: SecureSocket): void {
+  const onAbort = () => void socket.destroy(abortError(signal))
+  if (signal.aborted) return onAbort()
+  const off = () => signal.removeEventListener('abort', onAbort)
+  signal.addEventListener('abort', onAbort, { once: true })
+  socket.once('close', off)
+  socket.once('secureConnect', () => {
+    off()
+    socket.off('close', off)
+    addAbortSignal(signal, socket)
+  })
+}
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
-function readTarget(target: string | ConnectTarget, more?: MoreOptions): { ours: Read; nets: object } {
+interface Asked {
+  ours: Read
+  nets: object
+}
+
+function readTarget(target: string | ConnectTarget, more?: MoreOptions): Asked {
   const given = [typeof target === 'string' ? parseAddress(target) : target, ...(more === undefined ? [] : [more])]
   const read = given.map(it => snapshot<Read>(CONNECT, it))
   const ours = keep<Read>(...read)
@@ -99,8 +156,9 @@ function twoKeys(name: string): ChannelError {
 
 /** A connected socket, or the error that the system gave. */
 function openTransport(
-  { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS }: Read,
+  { handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS }: Read,
   nets: object,
+  signal: AbortSignal,
 ): Promise<net.Socket> {
   const target = bare<object>({ noDelay: true }, nets, { allowHalfOpen: true }) as net.NetConnectOpts
   return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), signal })

@@ -1,4 +1,4 @@
-import type { Duplex, DuplexOptions } from 'node:stream'
+import type { DuplexOptions } from 'node:stream'
 import { memoryOf } from '../channel/inspect.js'
 import type { Engine } from '../engine/engine.js'
 import { SocketFacts } from './facts.js'
@@ -8,8 +8,6 @@ export abstract class SocketIdentity extends SocketFacts {
   readonly version: 1 | 2
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined
-  /** Whose primitives are used beside libsodium’s wasm, such as `node:crypto`; undefined where nobody’s are. */
-  readonly accelerated: string | undefined
   /** As of tls.TLSSocket. */
   readonly encrypted = true
   #engine: Engine
@@ -18,22 +16,20 @@ export abstract class SocketIdentity extends SocketFacts {
   #localPublicKey: Uint8Array | undefined
   #handshakeHash: Uint8Array | undefined
 
-  constructor(
-    transport: Duplex,
-    engine: Engine,
-    options: DuplexOptions,
-    authorization: object | undefined,
-    inspect = false,
-  ) {
-    super(transport, options)
+  constructor(engine: Engine, options: DuplexOptions, authorization: object | undefined, inspect = false) {
+    super(options)
     this.#engine = engine
     this.#inspect = inspect
     this.version = engine.version ?? 2
     this.authorization = authorization
-    this.accelerated = engine.accelerated
   }
 
-  /** The peer’s long-term public key, 32 bytes, proved. */
+  /** Whose primitives are used beside libsodium’s wasm, such as `node:crypto`; undefined where nobody’s are. */
+  get accelerated(): string | undefined {
+    return this.#engine.accelerated
+  }
+
+  /** The peer’s long-term public key, 32 bytes, proved. @throws ChannelError USE_NOT_CONNECTED before 'secureConnect' */
   get remotePublicKey(): Uint8Array {
     this.#remotePublicKey ??= this.#engine.remotePublicKey
     return this.#remotePublicKey

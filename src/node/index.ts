@@ -5,10 +5,10 @@ import { nodeCore } from './load.js'
 
 export type { Peer } from '../channel/options.js'
 export * from '../index.js'
-export { type ConnectTarget, connect } from './connect.js'
+export { type ConnectTarget, connect, connectSocket } from './connect.js'
 export type { ChannelOptions, ClientOptions, ConnectOptions, ServerOptions } from './options.js'
 export { createServer, type SecureServer, type ServeOptions } from './server.js'
-export type { SecureSocket } from './socket.js'
+export { SecureSocket } from './socket.js'
 
 /** Draws a long-term key pair. */
 export function generateKeyPair(): KeyPair {

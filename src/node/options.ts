@@ -9,6 +9,7 @@ import {
 } from '../channel/options.js'
 import { badOption, type Check, integer, type OptionTable, yesOrNo } from '../engine/snapshot.js'
 import { bare, given } from '../keys/given.js'
+import { checkTimeout } from './facts.js'
 
 interface SocketOptions {
   /** As for net.Socket: whether this direction stays open when the peer’s has ended. Default false. */
@@ -18,7 +19,11 @@ interface SocketOptions {
 /** What every channel over a socket can be told, besides what its engine takes. */
 export type ChannelOptions = CommonOptions & SocketOptions
 export type ClientOptions = CommonClientOptions & SocketOptions
-export type ConnectOptions = CommonConnectOptions & SocketOptions
+export type ConnectOptions = CommonConnectOptions &
+  SocketOptions & {
+    /** As of net.connect: what `setTimeout` of the socket is called with, from the start. Default 0. */
+    timeout?: number
+  }
 
 export type ServerOptions = CommonServerOptions &
   SocketOptions & {
@@ -42,7 +47,7 @@ const checkStream: Check = (value, name) => {
   throw badOption(name, value, 'a Duplex')
 }
 
-export const CONNECT: OptionTable = { ...CLIENT, allowHalfOpen: yesOrNo, stream: checkStream }
+export const CONNECT: OptionTable = { ...CLIENT, allowHalfOpen: yesOrNo, timeout: checkTimeout, stream: checkStream }
 
 export const SERVE: OptionTable = {
   ...SERVER,

@@ -12,7 +12,7 @@ import type { Link } from './link.js'
 import { nodeCore } from './load.js'
 import { forNet, SERVE, type ServerOptions } from './options.js'
 import { MAX_PENDING, Pending, pendingLimits } from './pending.js'
-import { SecureSocket } from './socket.js'
+import { SecureSocket, steps } from './socket.js'
 
 /** What a server can be told: the channel’s options, and net.createServer’s own. */
 export type ServeOptions = ServerOptions & Omit<net.ServerOpts, keyof ServerOptions>
@@ -107,7 +107,9 @@ export class SecureServer extends net.Server {
       if (!(answer instanceof Refusal)) {
         // The socket sends it, with what the application writes at once.
         link.engine.accept()
-        return new SecureSocket(link, this.#options, answer === true ? undefined : answer)
+        const socket = new SecureSocket(link.engine, this.#options, answer === true ? undefined : answer)
+        steps.attach(socket, link, this.#options)
+        return socket
       }
       link.engine.refuse(answer.told)
       link.farewell(false, undefined, handshake.lastMoments)

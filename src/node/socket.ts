@@ -1,12 +1,14 @@
+import type { Duplex } from 'node:stream'
 import { Acceptance } from '../channel/acceptance.js'
 import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
-import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
-import type { Control } from '../engine/engine.js'
+import { HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
+import type { Control, Engine } from '../engine/engine.js'
 import { Gather } from '../engine/gather.js'
 import { checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
+import { bare } from '../keys/given.js'
 import { CONTROL_ALIVE } from '../wire/stream.js'
 import { SocketCredit } from './credit.js'
 import { SocketIdentity } from './identity.js'
@@ -17,8 +19,30 @@ import { expectSigns, promiseSigns } from './signs-of-life.js'
 
 type Callback = (error?: Error | null) => void
 
+/** A client’s socket before its server has proved its key. */
+export interface Opening {
+  /** Gives up the attempt. */
+  cancel(error: Error): void
+  /** Whether the server’s word is waited for, too, that it serves this client. */
+  untilAccepted: boolean
+}
+
+interface SocketSteps {
+  /** The connection below is there. */
+  reached(socket: SecureSocket, transport: Duplex): void
+  /** Takes over a link whose engine is connected. */
+  attach(socket: SecureSocket, link: Link, options: ChannelOptions): void
+  /** What was written goes out from here on. */
+  secured(socket: SecureSocket): void
+}
+
+/** The steps of a socket’s way to 'secureConnect', for those who make sockets. */
+export let steps: SocketSteps
+
 /**
- * One end of a connected channel, as a Duplex: what tls.TLSSocket is to TLS. Both ends have proved their keys.
+ * One end of a channel, as a Duplex: what tls.TLSSocket is to TLS. Those of `connect` and of servers are connected, and both ends have
+ * proved their keys. One of `connectSocket` emits 'connect' when the connection below it is there, and 'secureConnect' when the server
+ * has proved its key; what is written before waits for that.
  *
  * `end()` sends the authenticated end of this direction. The peer’s is 'end'; a connection that stops without it is the error
  * LINK_TRUNCATED. An alert from the peer is the error PEER_ALERT, or PEER_NOT_AUTHORIZED; what came before it is read first.
@@ -27,12 +51,21 @@ export class SecureSocket extends SocketIdentity {
   /** Bytes of the application that have come in, and that were sealed. */
   bytesRead = 0
   bytesWritten = 0
-  #link: Link
+  /** As of tls.TLSSocket: true until 'secureConnect'. */
+  secureConnecting = false
+  #opening: Opening | undefined
+  /** A write, or the end, that waits for 'secureConnect'. */
+  #onceSecure: (() => void) | undefined
+  /** Undefined until the server has proved its key. */
+  #attached: Link | undefined
+  /** Whether somebody has read before there was anything to read from. */
+  #readEarly = false
   #acceptance: Acceptance
   #answerTimeout: number
   #failure: Error | undefined
   #lastWords: Alert | undefined
-  #givesUp = false
+  /** How long the transport stays behind this socket, for its last words to arrive, in ms. */
+  #lingers = 0
   #waitingWrite: Callback | undefined
   #liveness: Liveness | undefined
   /** Whether this end gives signs of life; then it may hold the peer to those that it promises. */
@@ -45,26 +78,25 @@ export class SecureSocket extends SocketIdentity {
   /** What has come in this turn, and was not given to the stream yet. */
   #pieces: Pieces | undefined
 
-  /** Takes over a link whose engine is connected. Users get sockets from `connect` and `createServer`. */
-  constructor(link: Link, options: ChannelOptions, authorization?: object) {
+  /** Users get sockets from `connect`, `connectSocket` and `createServer`. */
+  constructor(engine: Engine, options: ChannelOptions, authorization?: object, opening?: Opening) {
     const { allowHalfOpen = false } = options
     // As of net.Socket, 'close' says whether there was an error.
-    const forStream = { allowHalfOpen, highWaterMark: HIGH_WATER_MARK, emitClose: false }
-    super(link.transport, link.engine, forStream, authorization, options.inspect)
-    this.#link = link
-    this.#acceptance = new Acceptance(link.engine)
+    const forStream = bare({ allowHalfOpen, highWaterMark: HIGH_WATER_MARK, emitClose: false })
+    super(engine, forStream, authorization, options.inspect)
+    this.#acceptance = new Acceptance(engine)
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
-    // The transport alone keeps the process alive.
-    if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
-    link.handTo(this, SecureSocket.#handler)
-    this.#givesSigns = promiseSigns(link.engine, options)
-    setImmediate(() => {
-      if (this.destroyed) return
-      // What was sealed before the application had it goes with its first write, or now.
-      link.flush()
-      // An alert, or the end of the connection, is noticed even if nobody reads yet.
-      this.read(0)
-    })
+    this.#opening = opening
+    this.connecting = opening !== undefined
+    this.secureConnecting = this.connecting
+  }
+
+  static {
+    steps = {
+      reached: (it, transport) => it.#reached(transport),
+      attach: (it, link, options) => it.#attach(link, options),
+      secured: it => it.#secured(),
+    }
   }
 
   static #handler: LinkHandler<SecureSocket> = {
@@ -101,6 +133,7 @@ export class SecureSocket extends SocketIdentity {
   rekey(): void {
     if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
     this.#rekeyDue = true
+    if (this.secureConnecting) return
     this.#sealRekey()
     this.#link.flush()
   }
@@ -120,6 +153,20 @@ export class SecureSocket extends SocketIdentity {
     })
   }
 
+  /**
+   * As of net.Socket: ends this direction, and destroys the socket when all that was written has gone out. The connection below stays
+   * for up to 2 s, until the peer has closed it: what the peer still sends would make the system reset it, and lose what was written.
+   */
+  destroySoon(): void {
+    const leave = () => {
+      this.#lingers = REFUSED_LINGER_MS
+      this.destroy()
+    }
+    if (this.writable) this.end()
+    if (this.writableFinished) leave()
+    else this.once('finish', leave)
+  }
+
   // biome-ignore lint/suspicious/noExplicitAny: as Readable declares it
   override read(size?: number): any {
     const chunk = super.read(size)
@@ -128,6 +175,10 @@ export class SecureSocket extends SocketIdentity {
   }
 
   override _read(): void {
+    if (!this.#attached) {
+      this.#readEarly = true
+      return
+    }
     if (!this.#failure) {
       if (this.#link.stopped) this.#heard()
       return this.#link.pump()
@@ -152,6 +203,7 @@ export class SecureSocket extends SocketIdentity {
 
   override _final(callback: Callback): void {
     if (this.#failure) return callback(this.#failure)
+    if (this.#opening) return this.#whenSecure(callback, () => this._final(callback))
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       if (this.#credit && !this.#credit.dataEnded) {
@@ -169,12 +221,10 @@ export class SecureSocket extends SocketIdentity {
     this.#stopJudging()
     this.#credit?.stop()
     this.stopTimeout()
-    const failure = error && withCause(error, this.#link.transportError)
-    this.#remember()
+    const failure = error && withCause(error, this.#attached?.transportError)
     const toWhoWaits = () => failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed')
     this.#acceptance.fail(toWhoWaits)
-    if (this.#givesUp) this.#link.farewell()
-    else this.#link.destroy()
+    this.#leaveLink(toWhoWaits)
     const waiting = this.#waitingWrite
     this.#waitingWrite = undefined
     waiting?.(toWhoWaits())
@@ -182,9 +232,80 @@ export class SecureSocket extends SocketIdentity {
     process.nextTick(() => this.emit('close', failure !== null))
   }
 
+  #leaveLink(reason: () => Error): void {
+    const opening = this.#opening
+    this.#opening = undefined
+    this.connecting = false
+    this.secureConnecting = false
+    if (!this.#attached) return opening?.cancel(reason())
+    this.#remember()
+    if (this.#lingers > 0) this.#attached.farewell(false, undefined, this.#lingers)
+    else this.#attached.destroy()
+  }
+
+  get #link(): Link {
+    return this.#attached as Link
+  }
+
+  #reached(transport: Duplex): void {
+    this.haveTransport(transport)
+    this.refreshTimeout()
+    this.connecting = false
+    this.#tell('connect')
+    this.#tell('ready')
+  }
+
+  #attach(link: Link, options: ChannelOptions): void {
+    this.#attached = link
+    this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
+    if (!this.#opening) this.haveTransport(link.transport)
+    // The transport alone keeps the process alive.
+    if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
+    link.handTo(this, SecureSocket.#handler)
+    this.#givesSigns = promiseSigns(link.engine, options)
+    setImmediate(() => {
+      if (this.destroyed) return
+      // What was sealed before the application had it goes with its first write, or now.
+      link.flush()
+      // An alert, or the end of the connection, is noticed even if nobody reads yet.
+      if (this.#readEarly) this._read()
+      else this.read(0)
+    })
+  }
+
+  #secured(): void {
+    if (!this.#opening) return
+    this.#opening = undefined
+    this.secureConnecting = false
+    const waiting = this.#onceSecure
+    this.#onceSecure = undefined
+    waiting?.()
+    this.#tell('secureConnect')
+  }
+
+  #whenSecure(callback: Callback, go: () => void): void {
+    this.#waitingWrite = callback
+    this.#onceSecure = () => {
+      this.#waitingWrite = undefined
+      go()
+    }
+  }
+
+  /** What a listener throws is a bug of the application’s, and no failure of the channel. */
+  #tell(event: 'connect' | 'ready' | 'secureConnect'): void {
+    try {
+      this.emit(event)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
+  }
+
   /** False: the stream’s buffer is full, or nothing more will come. */
   #onEvent(event: LinkEvent): boolean {
     this.#acceptance.heard(event)
+    if (this.#opening?.untilAccepted && this.#acceptance.accepted) this.#secured()
     if (event === 'data') return this.#onData(false)
     if (event === 'message') return this.#onData(true)
     const wantsMore = this.#givePieces()
@@ -302,6 +423,7 @@ export class SecureSocket extends SocketIdentity {
 
   /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
   #writeAll(chunks: Uint8Array[], callback: Callback): void {
+    if (this.#opening) return this.#whenSecure(callback, () => this.#writeAll(chunks, callback))
     const source = new Gather(chunks)
     const go = (error?: Error | null): void => {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
@@ -419,7 +541,7 @@ export class SecureSocket extends SocketIdentity {
       },
       flush: () => link.flush(),
       onSilent(error, told) {
-        it.#givesUp = told
+        it.#lingers = told ? LINGER_MS : 0
         it.destroy(error)
       },
       fail: error => it.destroy(error as Error),

@@ -27,7 +27,7 @@ const known = (peer: Peer) => Buffer.compare(peer.publicKey, clientKeys.publicKe
 const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[]; run: Run }> = {
   connect: {
     side: 'client',
-    own: ['stream', 'allowHalfOpen', 'waitForAccept'],
+    own: ['stream', 'allowHalfOpen', 'waitForAccept', 'timeout'],
     async run(make, keyPair) {
       const [near, far] = duplexPair()
       const server = createServer({ keyPair, authorize: 'anyone' }, it => track(it).on('error', () => {}))
@@ -147,6 +147,7 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   authorize: { sound: () => known, wrong: 'alice' },
   waitForAccept: { sound: () => true, wrong: 'yes' },
   allowHalfOpen: { sound: () => true, wrong: 'yes' },
+  timeout: { sound: () => 60_000, wrong: '1' },
   maxPendingHandshakes: { sound: () => 5, wrong: 0 },
   stream: { sound: () => undefined, wrong: {} },
   role: { sound: () => undefined, wrong: 'middle' },

@@ -40,7 +40,10 @@ export function consumers(): Record<string, Consumer> {
 
 const ON_NODE = `
 import { once } from 'node:events'
-import { ChannelError, type ConnectTarget, connect, createServer, generateKeyPair, type KeyPair, type Peer, type SecureSocket } from 'nopki'
+import type net from 'node:net'
+import {
+  ChannelError, type ConnectTarget, connect, connectSocket, createServer, generateKeyPair, type KeyPair, type Peer, SecureSocket,
+} from 'nopki'
 import { connect as same } from 'nopki/node'
 
 const keyPair: KeyPair = generateKeyPair()
@@ -57,6 +60,9 @@ export async function use(): Promise<string> {
 // @ts-expect-error whom to talk to has no default; an address says it
 export const open = connect({ host: 'localhost', port: 1 })
 export const pinned = connect('nopki://pk_…@localhost:1', { keyPair })
+// What undici, and drivers, have as the type of a socket.
+export const plain: net.Socket = connectSocket(target, { timeout: 1000 })
+export const ours: boolean = plain instanceof SecureSocket && plain.secureConnecting
 // @ts-expect-error there is no version 3
 export const wrong = connect({ ...target, version: 3 })
 `
