@@ -263,7 +263,7 @@ const CONTEXT_BYTES = 1_048_576
 const RECORD_LEAST = 64
 
 const ENGINE_OPTIONS: OptionTable = {
-  keyPair: value => copyKeyPair(value),
+  keyPair: copyKeyPair,
   context: (value, name) => checkText(name, value),
   padding: checkPadding,
   maxRecord: integer(RECORD_LEAST, RECORD_MAX_2),
@@ -271,6 +271,12 @@ const ENGINE_OPTIONS: OptionTable = {
   native: yesOrNo,
   allowTruncation: yesOrNo,
   onKeys: method,
+}
+
+/** What a server may change while it runs. */
+export const OWN_KEYS: OptionTable = {
+  keyPair: copyKeyPair,
+  keyPairs: listOf(1, KEYS_MOST, copyKeyPair, `a list of 1 to ${KEYS_MOST} key pairs`),
 }
 
 export const CLIENT_OPTIONS: OptionTable = {
@@ -283,7 +289,7 @@ export const CLIENT_OPTIONS: OptionTable = {
 
 export const SERVER_OPTIONS: OptionTable = {
   ...ENGINE_OPTIONS,
-  keyPairs: listOf(1, KEYS_MOST, copyKeyPair, `a list of 1 to ${KEYS_MOST} key pairs`),
+  ...OWN_KEYS,
   versions: checkVersions,
   strangers: oneOf('answer', 'ignore'),
 }

@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream'
 import { askAuthorize, type PeerPlace, Refusal, warnOfVersion1 } from '../channel/authorize.js'
 import { serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
-import { serverSetup } from '../engine/options.js'
+import { OWN_KEYS, serverSetup } from '../engine/options.js'
+import { keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { bare } from '../keys/given.js'
 import type { Core } from '../wasm/instance.js'
@@ -52,6 +53,17 @@ export class SecureServer extends net.Server {
   /** How many were refused, and are given a moment to hear it. They take places of pending handshakes, and are the first to give way. */
   get refusedClients(): number {
     return this.#pending.refused
+  }
+
+  /**
+   * Changes this server’s own keys, `keyPair` or `keyPairs` or both, from the next connection on: those that are there stay.
+   * @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION; then nothing is changed
+   */
+  setKeyPairs(keys: Pick<ServeOptions, 'keyPair' | 'keyPairs'>): void {
+    const { keyPair: _one, keyPairs: _several, ...others } = this.#options
+    const next = keep<ServerOptions>(others, snapshot(OWN_KEYS, keys))
+    serverSetup(this.#core, next)
+    this.#options = next
   }
 
   #accept(transport: Duplex): void {

@@ -11,8 +11,9 @@ import { startServer } from '../published/standin.js'
 import { ROOT } from '../runtimes/scratch.js'
 import { installed, run, skippedWithout, withCommand, workFolder } from '../support/command.js'
 import { postgresPrograms, startPostgres } from '../support/services.js'
-import { guarded } from '../support/sockets.js'
+import { cleanUpAfter, guarded, plainServer } from '../support/sockets.js'
 
+cleanUpAfter(test)
 const folder = workFolder(test)
 const RECIPES = new URL('../../../docs/recipes/', import.meta.url)
 const CLIENT = fileURLToPath(new URL('../published/client.js', import.meta.url))
@@ -25,6 +26,12 @@ const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = 
   async 'postgresql.md'() {
     const { port } = await startPostgres(postgresPrograms() ?? '', folder)
     return { PGHOST: join(folder, 'postgres'), PGPORT: String(port) }
+  },
+  async 'rolling-keys.md'() {
+    const program = fileURLToPath(new URL('../support/rolling-clients.js', import.meta.url))
+    writeFileSync(join(folder, 'clients'), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 })
+    const echo = await plainServer(socket => socket.pipe(socket))
+    return { SERVICE_PORT: String(echo) }
   },
   async 'published-program.md'(place) {
     const [server, client] = [generateKeyPair(), generateKeyPair()]

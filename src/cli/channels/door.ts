@@ -6,7 +6,6 @@ import {
   ChannelError,
   createServer,
   encodePublicKey,
-  type KeyPair,
   type Peer,
   type SecureServer,
   type SecureSocket,
@@ -18,6 +17,7 @@ import type { ListenPlace } from '../frame/place.js'
 import { WatchedFile } from '../frame/watched.js'
 import { type Ending, reasonOf, tell } from '../join/splice.js'
 import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
+import type { KeyFiles, ServerKeys } from '../keys/key-files.js'
 import { FAILED, guarded, guardListeners } from '../service/guard.js'
 import { Counter, type Limits, remoteText } from '../service/listener.js'
 import type { PendingOptions } from '../service/options.js'
@@ -38,7 +38,7 @@ export const authorizeOptions = {
 
 export interface DoorOptions {
   place: ListenPlace
-  keyPair: KeyPair
+  keys: KeyFiles
   /** A file, or undefined for everyone. */
   authorized: string | undefined
   /** What the clients come for, for `to=`. */
@@ -61,6 +61,8 @@ export interface Visit {
   key: string
   name: string | null
   address: string
+  /** Which of the server's keys it has asked for, `pk_…`, if there are several. */
+  wanted?: string
 }
 
 /** What `authorize` finds out, and the channel carries. */
@@ -97,6 +99,8 @@ export class Door {
   /** Ends what is still shaking hands. */
   #hurry = new AbortController()
   #expiry: NodeJS.Timeout | undefined
+  /** Who was said to ask for another key than the newest. */
+  #late = new Set<string>()
 
   /** @param onVisit takes over a client that was let in, and closes its socket in the end */
   constructor(service: Service, options: DoorOptions, onVisit: (visit: Visit) => Live) {
@@ -104,9 +108,9 @@ export class Door {
     this.#options = options
     this.#onVisit = onVisit
     this.#counter = new Counter(options.limits)
-    const { keyPair, keepAlive, onKeys, authorized, pending, protocol } = options
+    const { keys, keepAlive, onKeys, authorized, pending, protocol } = options
     this.#secure = createServer({
-      keyPair,
+      ...keys.current,
       allowHalfOpen: true,
       keepAlive,
       versions: [protocol.version],
@@ -128,6 +132,8 @@ export class Door {
         fault => service.fault(fault),
       ),
     )
+    service.onReload(() => keys.reload(it => this.#changeKeys(it)))
+    service.onHealth(() => keys.trouble)
     service.onClosing(() => this.#awaitHandshakes())
     service.countPending({
       pending: () => this.#secure.pendingHandshakes,
@@ -181,7 +187,7 @@ export class Door {
       this.#recordRefused({ how: 'limit', detail: limit }, address, key)
       return this.#turnAway(socket, 1, 'too many connections are open')
     }
-    const live = this.#onVisit({ socket, key, name, address })
+    const live = this.#onVisit({ socket, key, name, address, ...this.#wanted(socket, name ?? key, address) })
     this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
     const leave = () => this.#inside.delete(live)
@@ -191,6 +197,25 @@ export class Door {
       this.#service.cut(live, { how: 'failed', detail: reasonOf(error) }, 1, FAILED)
     })
     if (this.#options.once) this.#service.close()
+  }
+
+  /** Which of several keys it has asked for. Whoever asks for one that is not the newest is named, once. */
+  #wanted(socket: SecureSocket, who: string, address: string): { wanted?: string } {
+    const wanted = encodePublicKey(socket.localPublicKey)
+    this.#service.asked(wanted)
+    const { names } = this.#options.keys
+    if (names.length < 2) return {}
+    const said = `${who} ${wanted}`
+    if (wanted !== names[0] && !this.#late.has(said)) {
+      if (this.#late.size < MOST_LATE) this.#late.add(said)
+      this.#throttle.say(`${who} from ${address} still asks for ${wanted}`)
+    }
+    return { wanted }
+  }
+
+  #changeKeys(keys: ServerKeys): void {
+    this.#secure.setKeyPairs(keys)
+    this.#late.clear()
   }
 
   /** It was let in, and cannot be served. */
@@ -289,3 +314,4 @@ export class Door {
 
 const ASK = 'ask the server’s operator to authorize the key'
 const CLOCK_MS = 2000
+const MOST_LATE = 1000

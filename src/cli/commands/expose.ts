@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import { encodePublicKey, type SecureSocket } from '../../node/index.js'
+import type { SecureSocket } from '../../node/index.js'
 import { connectPlain } from '../channels/backend.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from '../channels/door.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
@@ -12,7 +12,7 @@ import { isLocal, type Place, parseListen, parsePlain, placeText } from '../fram
 import { proxyHeader } from '../join/proxy.js'
 import { Splice, tell } from '../join/splice.js'
 import { orDrop, Tunnel } from '../join/tunnel.js'
-import { keyOptions, loadKey } from '../keys/options.js'
+import { KeyFiles, serverKeyOptions } from '../keys/key-files.js'
 import {
   aliveOption,
   backendOptions,
@@ -35,7 +35,7 @@ export const expose = defineCommand({
     { name: 'TARGET', summary: 'the service: PORT (of the loopback), HOST:PORT or unix:PATH' },
   ],
   options: {
-    ...keyOptions,
+    ...serverKeyOptions,
     ...authorizeOptions,
     'proxy-protocol': {
       value: 'v2',
@@ -71,7 +71,15 @@ export const expose = defineCommand({
         Unix socket cannot be reset: there, it closes.
 
         On SIGTERM no new connection is taken, and those that are open have --drain-timeout to end by themselves; then, or on a second
-        signal, their clients are told, and the exit code is 0. SIGHUP reads --authorized anew, and opens --access-log anew.`,
+        signal, their clients are told, and the exit code is 0. SIGHUP reads --key and --authorized anew, and opens --access-log anew.`,
+    },
+    {
+      heading: 'From one key to the next',
+      text: `With several --key, each client gets the proof of the one that it asks for. So clients can change from the old key to the
+        new one at any time, each on its own; give the new one first. Who still asks for another is named on standard error, once; the
+        access log has the key as "wanted", and metrics count by it (nopki_connections_asked_total). A client that asks for none gets
+        no answer, nor does one that comes through a router, unless --default-key says which key it is shown. Two files with the same
+        key are one: so SIGHUP can go from one key to two, and back to one. docs/recipes/rolling-keys.md has all steps.`,
     },
     {
       heading: 'Health',
@@ -84,16 +92,16 @@ export const expose = defineCommand({
     const target = parsePlain(to, 'TARGET')
     const authorized = authorizedFile(values)
     const protocol = protocolOf(values)
-    if (values.key === undefined) {
+    if (values.key.length === 0) {
       throw Failure.usage('--key is missing', 'nopki keygen -o server.key makes one; clients know the server by it')
     }
-    const keyPair = await loadKey(values.key, values)
+    const keys = await KeyFiles.open(values)
     if (!isLocal(target)) log.warn(`what goes to ${placeText(target)} leaves this machine without encryption`)
     const service = await Service.start(serviceOptionsOf(values))
     const backend = new Backend(service, target, values)
     const options = {
       place,
-      keyPair,
+      keys,
       authorized,
       target: placeText(target),
       limits: limitsOf(values),
@@ -106,7 +114,7 @@ export const expose = defineCommand({
     const where = await new Door(service, options, visit => backend.serve(visit)).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
-    log.info(`exposing ${placeText(target)} on ${where} as ${encodePublicKey(keyPair.publicKey)}`)
+    log.info(`exposing ${placeText(target)} on ${where} as ${keys.names.join(', ')}`)
     await over
   },
 })
@@ -135,7 +143,7 @@ class Backend {
     service.onCheck(() => this.#reachability.check())
   }
 
-  serve({ key, name, address, socket }: Visit): Live {
+  serve({ key, name, address, wanted, socket }: Visit): Live {
     return new Tunnel({
       near: socket,
       side: 'channel',
@@ -143,7 +151,7 @@ class Backend {
         new Splice(socket, orDrop(await this.#reach(socket, signal), signal), 'path' in this.#target),
       abandon: (alert, text) => tell(socket, alert, text),
       lifetime: this.#values['max-lifetime'],
-      facts: () => ({ peer: key, name, address }),
+      facts: () => ({ peer: key, name, address, ...(wanted && { wanted }) }),
       onEnd: entry => this.#service.record(entry),
     })
   }

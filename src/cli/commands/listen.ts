@@ -1,4 +1,4 @@
-import { encodePublicKey, formatAddress } from '../../node/index.js'
+import { decodePublicKey, formatAddress } from '../../node/index.js'
 import { authorizedFile, authorizeOptions, Door, type Visit } from '../channels/door.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
 import { protocolOf, protocolOptions } from '../channels/protocol.js'
@@ -9,7 +9,7 @@ import { type ListenPlace, parseListen } from '../frame/place.js'
 import { Echo } from '../join/echo.js'
 import { Program } from '../join/program.js'
 import { StandardStreams } from '../join/standard.js'
-import { keyOptions, keyPairOf } from '../keys/options.js'
+import { KeyFiles, serverKeyOptions } from '../keys/key-files.js'
 import { aliveOption, limitOptions, limitsOf, pendingOf, pendingOptions, serviceOptions } from '../service/options.js'
 import { type Live, Service } from '../service/service.js'
 
@@ -23,7 +23,7 @@ export const listen = defineCommand({
     { name: 'LISTEN', summary: 'where channels come in: PORT (of all addresses), HOST:PORT, unix:PATH or systemd' },
   ],
   options: {
-    ...keyOptions,
+    ...serverKeyOptions,
     ...authorizeOptions,
     echo: { short: 'e', summary: 'sends back what comes' },
     exec: {
@@ -68,7 +68,7 @@ export const listen = defineCommand({
     checkWays(values)
     const authorized = authorizedFile(values)
     const protocol = protocolOf(values)
-    const keyPair = await keyPairOf(values)
+    const keys = await KeyFiles.open(values)
     const service = await Service.start({ drainTimeout: values['drain-timeout'] })
     const once = !values['keep-open']
     let streams: StandardStreams | undefined
@@ -82,7 +82,7 @@ export const listen = defineCommand({
     const [limits, pending] = [limitsOf(values), pendingOf(values)]
     const options = {
       place,
-      keyPair,
+      keys,
       authorized,
       limits,
       pending,
@@ -95,7 +95,7 @@ export const listen = defineCommand({
     const where = await new Door(service, options, onVisit).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
-    log.info(`listening on ${addressText(where, place, keyPair.publicKey, protocol.version)}`)
+    log.info(`listening on ${addressText(where, place, keys, protocol.version)}`)
     await over
     await streams?.finished
   },
@@ -110,12 +110,18 @@ function checkWays(values: { echo: boolean; exec: string | undefined; 'keep-open
 }
 
 /** The address as a client takes it, where it can be written as one. */
-function addressText(where: string, place: ListenPlace, serverKey: Uint8Array, version: 1 | 2): string {
+function addressText(where: string, place: ListenPlace, keys: KeyFiles, version: 1 | 2): string {
   const match = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(where)
-  if (!match || 'path' in place) return `${where} as ${encodePublicKey(serverKey)}`
+  const [serverKey, ...others] = keys.names.map(decodePublicKey)
+  if (!match || 'path' in place || !serverKey) return `${where} as ${keys.names.join(', ')}`
   const host = match[1] ?? match[2] ?? ''
   const anywhere = host === '::' || host === '0.0.0.0'
-  const at = { host: anywhere ? 'localhost' : host, port: Number(match[3]), serverKey }
+  const at = {
+    host: anywhere ? 'localhost' : host,
+    port: Number(match[3]),
+    serverKey,
+    serverKeys: [serverKey, ...others],
+  }
   return formatAddress(version === 1 ? { ...at, version } : at)
 }
 

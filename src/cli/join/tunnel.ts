@@ -15,7 +15,7 @@ export interface TunnelOptions {
   /** In milliseconds; 0 is for ever. */
   lifetime: number
   /** Who is at the other end of the channel, once it is over. */
-  facts(): Pick<AccessEntry, 'peer' | 'name' | 'address'>
+  facts(): Pick<AccessEntry, 'peer' | 'name' | 'wanted' | 'address'>
   onEnd(entry: AccessEntry): void
 }
 

@@ -2,6 +2,7 @@
 
 import { generateKeyPair, type KeyPair } from '../../node/index.js'
 import { askPassphrase, readPassphrase } from './passphrase.js'
+import type { Trust } from './private-file.js'
 import { readSecretFile } from './secret-file.js'
 
 export const keyOptions = {
@@ -38,9 +39,15 @@ export async function keyPairOf(values: KeyValues): Promise<KeyPair> {
 
 /** The key pair in a file; if it is sealed, its passphrase is asked for at the terminal, or read from where the options say. */
 export async function loadKey(path: string, access: KeyAccess = {}): Promise<KeyPair> {
-  const { 'passphrase-file': source, 'insecure-key-file': insecure = false } = access
-  const trust = insecure ? 'insecure' : 'checked'
-  const passphrase = () =>
-    source === undefined ? askPassphrase(`passphrase of ${path}: `) : readPassphrase(source, trust)
-  return await readSecretFile(path, passphrase, trust)
+  return await readSecretFile(path, () => passphraseOf(path, access), trustOf(access))
+}
+
+/** The passphrase of a key file, from where the options say. */
+export function passphraseOf(path: string, access: KeyAccess): string | Promise<string> {
+  const { 'passphrase-file': source } = access
+  return source === undefined ? askPassphrase(`passphrase of ${path}: `) : readPassphrase(source, trustOf(access))
+}
+
+export function trustOf({ 'insecure-key-file': insecure = false }: KeyAccess): Trust {
+  return insecure ? 'insecure' : 'checked'
 }

@@ -46,7 +46,20 @@ export async function readSecretFile(
   passphrase: () => string | Promise<string>,
   trust: Trust = 'checked',
 ): Promise<KeyPair> {
-  const text = readPrivate(path, { absent: 'nopki keygen -o FILE makes a secret key', trust })
+  return await keyPairIn(readSecretText(path, trust), path, passphrase)
+}
+
+/** @throws Failure where others than its owner can read the file */
+export function readSecretText(path: string, trust: Trust): string {
+  return readPrivate(path, { absent: 'nopki keygen -o FILE makes a secret key', trust })
+}
+
+/** The key pair in a file's text. @throws Failure where it is wrong, which names the line */
+export async function keyPairIn(
+  text: string,
+  path: string,
+  passphrase: () => string | Promise<string>,
+): Promise<KeyPair> {
   const { line, number } = keyLine(text, path)
   const where = `${path}:${number}`
   const secretKey = isSealed(line)

@@ -9,8 +9,9 @@ export interface AccessEntry {
   peer: string | null
   /** Its name in the file of authorized keys. */
   name: string | null
-  /** Of a router, which learns no peer: the key of the server that was wanted, and the backend that it was joined to. */
+  /** The server's key that was wanted: of a router, which learns no peer, and of a server that has several. */
   wanted?: string
+  /** Of a router: what it was joined to. */
   backend?: string | null
   /** Where the connection came from. */
   address: string

@@ -8,6 +8,8 @@ export interface Metrics {
   opened(): void
   ended(entry: AccessEntry): void
   ignored(why: string): void
+  /** @param key of this server, which has a few at most */
+  asked(key: string): void
   gauge(name: string, help: string, value: () => number): void
 }
 
@@ -43,6 +45,12 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
     labelNames: ['why'] as const,
     registers,
   })
+  const asked = new Counter({
+    name: 'nopki_connections_asked_total',
+    help: 'Connections that were let in, by the key of this server that they asked for.',
+    labelNames: ['key'] as const,
+    registers,
+  })
   const bytes = new Counter({
     name: 'nopki_bytes_total',
     help: 'Bytes of the application over channels that are closed.',
@@ -60,6 +68,7 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
     gauge,
     opened: () => opened.inc(),
     ignored: why => ignored.inc({ why }),
+    asked: key => asked.inc({ key }),
     ended(entry) {
       ended.inc({ how: entry.ended })
       bytes.inc({ direction: 'received' }, entry.received)

@@ -32,7 +32,7 @@ export interface ServiceOptions {
 export class Service {
   readonly live = new Set<Live>()
   #listening: Listening[] = []
-  #reloads: (() => void)[] = []
+  #reloads: (() => unknown)[] = []
   #closings: (() => void)[] = []
   #troubles: { trouble: () => string; fails: boolean }[] = []
   #checks: (() => Promise<void>)[] = []
@@ -69,7 +69,8 @@ export class Service {
     return listening.where
   }
 
-  onReload(reload: () => void): void {
+  /** What it returns is waited for, before the service is said to be ready again. */
+  onReload(reload: () => unknown): void {
     this.#reloads.push(reload)
   }
 
@@ -78,7 +79,6 @@ export class Service {
     this.#troubles.push({ trouble, fails })
   }
 
-  /** A number that Prometheus is told. */
   /** What metrics tell of those that have not been let in. */
   countPending({ pending, refused }: { pending: () => number; refused: () => number }): void {
     this.gauge('nopki_connections_pending', 'Connections that are not let in yet.', pending)
@@ -89,6 +89,12 @@ export class Service {
     )
   }
 
+  /** A client was let in that asked for this key of ours, `pk_…`. */
+  asked(key: string): void {
+    this.#metrics?.asked(key)
+  }
+
+  /** A number that Prometheus is told. */
   gauge(name: string, help: string, value: () => number): void {
     this.#metrics?.gauge(name, help, value)
   }
@@ -155,7 +161,11 @@ export class Service {
 
   /** Serves until a signal has ended it, and all connections are over. */
   async run(): Promise<void> {
-    const forget = heedSignals({ drain: () => this.#drain(), stop: () => this.#stop(), reload: () => this.#reload() })
+    const forget = heedSignals({
+      drain: () => this.#drain(),
+      stop: () => this.#stop(),
+      reload: () => this.#reload().catch(error => this.fault(error)),
+    })
     // Where connections are handed out, what is thrown ends the connection; here is what nobody thought of.
     const survive = (error: unknown) => this.fault(error)
     process.on('uncaughtException', survive)
@@ -193,10 +203,10 @@ export class Service {
       this.cut(live, { how: 'shutdown' }, ALERT_SHUTTING_DOWN, 'the service is shutting down')
   }
 
-  #reload(): void {
+  async #reload(): Promise<void> {
     notifySystemd(...reloadingState())
     this.#accessLog?.reopen()
-    for (const reload of this.#reloads) reload()
+    await Promise.all(this.#reloads.map(reload => reload()))
     notifySystemd('READY=1')
   }
 
