@@ -1,23 +1,11 @@
-// From the bytes of one direction to its messages: hello to records.
+// From bytes to messages: of one direction that is there whole, and of a connection as it goes on.
 
-import { RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN } from '../wire/stream.js'
-import { identify } from './fields.js'
-import { lengthOf, type MessageKind, u16 } from './layouts.js'
-
-export interface Message {
-  readonly kind: MessageKind
-  /** From the start of its direction. */
-  readonly offset: number
-  /** Fewer than its length where it is cut. */
-  readonly bytes: Uint8Array
-  /** What a record seals, where there is a key for it. */
-  readonly plaintext?: Uint8Array
-  /** Why nothing behind it is told. */
-  readonly trouble?: string
-}
-
-/** Opens the records of a direction, in order. Throws where one does not open. */
-export type Open = (record: Uint8Array) => Uint8Array
+import { HELLO_1_SESSION_KEY } from '../wire/layout.js'
+import { DirectionReader, type Message, type Open, type OpenerFor } from './direction.js'
+import type { InspectedField } from './fields.js'
+import { type LoggedKey, parseKeyLog, toHex } from './keylog.js'
+import type { MessageKind } from './layouts.js'
+import { type MakeOpener, type Opener, openWithOneOf } from './openers.js'
 
 export interface Direction {
   from: 'client' | 'server'
@@ -25,69 +13,99 @@ export interface Direction {
   /** The first message, where the bytes do not tell. */
   first?: MessageKind | undefined
   /** What opens its records, if anything does. In version 1 it depends on the stream header, 24 bytes. */
-  openerFor?: ((version: 1 | 2, header?: Uint8Array) => Open | undefined) | undefined
+  openerFor?: OpenerFor | undefined
 }
 
-/** The messages of one direction; undefined where its first bytes are of none. */
+/** The messages of one direction, views of its bytes; undefined where its first bytes are of none. */
 export function messagesOf({ from, bytes, first, openerFor }: Direction): Message[] | undefined {
-  let kind = first ?? identify(bytes, from)
-  if (!kind) return undefined
-  const version = kind.endsWith('1') || kind === 'header' ? 1 : 2
-  let open: Open | undefined
-  const messages: Message[] = []
-  for (let at = 0; kind && at < bytes.length; ) {
-    const rest = bytes.subarray(at)
-    const length = lengthOf(kind, rest)
-    const message: Message = { kind, offset: at, bytes: rest.subarray(0, length) }
-    if (kind === 'header') open = openerFor?.(1, message.bytes)
-    else if (kind === 'record2' && messages.at(-1)?.kind !== 'record2') open = openerFor?.(2)
-    const told = isRecord(kind) ? readRecord(message, open) : message
-    messages.push(told)
-    if (told.trouble !== undefined) open = undefined
-    if (told.bytes.length < length || isForbidden(told)) break
-    at += length
-    kind = follower(kind, version)
+  // A plaintext ends where its bytes do.
+  if (first === 'plaintext') return bytes.length === 0 ? [] : [{ kind: first, offset: 0, bytes }]
+  const reader = new DirectionReader({ from, openerFor, views: true, first: () => first })
+  const messages = reader.push(bytes)
+  const cut = reader.end()
+  return (first ?? reader.kind) ? [...messages, ...(cut ? [cut] : [])] : undefined
+}
+
+/** A message of a conversation. */
+export interface Spoken extends Message {
+  readonly from: 'client' | 'server'
+}
+
+/** A field that has become whole, while its message may still be on its way. */
+export interface SpokenField {
+  readonly from: 'client' | 'server'
+  readonly message: MessageKind
+  /** Where the message starts, from the start of its direction; `field.offset` counts from there. */
+  readonly offset: number
+  readonly field: InspectedField
+}
+
+export interface ConversationOptions {
+  /**
+   * Opens records, by the keys that `onKeys` is given: `(version, key, header) => new RecordOpener(core, version, key, header)`, of
+   * `nopki/engine`. By default records stay sealed.
+   */
+  opener?: MakeOpener
+}
+
+/**
+ * A connection's messages, from its bytes as they come. What it gives is its own: no view of what it was given. The client's bytes come
+ * first, as they do on the wire.
+ *
+ *     const conversation = new Conversation({ opener })
+ *     connect({ …, onKeys: conversation.onKeys, onWire: ({ direction, bytes }) => conversation.push(direction, bytes) })
+ */
+export class Conversation {
+  #opener: MakeOpener | undefined
+  #client: DirectionReader
+  #server: DirectionReader
+  #keys = new Map<string, LoggedKey[]>()
+  /** The client's session public key, in hex: what a key log calls the connection. */
+  #name: string | undefined
+  #fields: SpokenField[] = []
+  #opened: Opener[] = []
+
+  constructor({ opener }: ConversationOptions = {}) {
+    this.#opener = opener
+    this.#client = this.#reader('client')
+    this.#server = this.#reader('server')
   }
-  return messages
-}
 
-/** What comes behind a message in the same direction. */
-function follower(kind: MessageKind, version: 1 | 2): MessageKind | undefined {
-  switch (kind) {
-    case 'hello1':
-    case 'hello2':
-      return 'response'
-    case 'challenge1':
-      return 'header'
-    case 'response':
-      return version === 1 ? 'header' : 'record2'
-    case 'header':
-    case 'record1':
-      return 'record1'
-    case 'challenge2':
-    case 'record2':
-      return 'record2'
-    default:
-      return undefined
+  /** What the option `onKeys` of a channel takes. Keys of other connections are passed over. @throws Error if it is no line of a key log */
+  readonly onKeys = (line: string): void => {
+    for (const [name, keys] of parseKeyLog(line)) this.#keys.set(name, [...(this.#keys.get(name) ?? []), ...keys])
   }
-}
 
-function readRecord(message: Message, open: Open | undefined): Message {
-  if (!open || message.bytes.length < lengthOf(message.kind, message.bytes) || isForbidden(message)) return message
-  try {
-    return { ...message, plaintext: open(message.bytes) }
-  } catch {
-    return { ...message, trouble: 'it does not open under the logged key: the records behind it are left sealed' }
+  /** The messages, and the fields, that have become whole with these bytes. Bytes of another protocol are passed over. */
+  push(from: 'client' | 'server', bytes: Uint8Array): { messages: Spoken[]; fields: SpokenField[] } {
+    const reader = from === 'client' ? this.#client : this.#server
+    const messages = reader.push(bytes).map(it => ({ ...it, from }))
+    return { messages, fields: this.#fields.splice(0) }
   }
-}
 
-function isRecord(kind: MessageKind): boolean {
-  return kind === 'record1' || kind === 'record2'
-}
+  /** Gives back what opens records. */
+  close(): void {
+    for (const opener of this.#opened.splice(0)) opener.close()
+  }
 
-/** A record whose length field no record has: where the next one starts is not known. */
-function isForbidden({ kind, bytes }: Message): boolean {
-  if (!isRecord(kind)) return false
-  const length = u16(bytes)
-  return length < RECORD_MIN || length > (kind === 'record1' ? RECORD_MAX_1 : RECORD_MAX_2)
+  #reader(from: 'client' | 'server'): DirectionReader {
+    return new DirectionReader({
+      from,
+      // Version 1's challenge has no version of its own.
+      first: () => (from === 'server' && this.#client.kind === 'hello1' ? 'challenge1' : undefined),
+      openerFor: (version, header) => this.#openerFor(from, version, header),
+      onField: (field, message, offset) => {
+        if (message.startsWith('hello') && field.offset === HELLO_1_SESSION_KEY) this.#name = toHex(field.bytes)
+        this.#fields.push({ from, message, offset, field })
+      },
+    })
+  }
+
+  #openerFor(from: 'client' | 'server', version: 1 | 2, header: Uint8Array | undefined): Open | undefined {
+    const make = this.#opener
+    if (!make) return undefined
+    const known = this.#name === undefined ? [...this.#keys.values()].flat() : (this.#keys.get(this.#name) ?? [])
+    const fitting = known.filter(it => it.from === from && it.version === version)
+    return fitting.length === 0 ? undefined : openWithOneOf(fitting, header, make, this.#opened)
+  }
 }
