@@ -175,7 +175,7 @@ test('another pinned key, another context and a key of small order are refused',
 })
 
 test('boxes that open and say the wrong thing are refused', () => {
-  const wrong = systemRandom(32)
+  const wrong = () => systemRandom(32)
   const client1 = v1.writeHello1(clientDefaults)
   throws(
     () => v1.writeResponse1(forgeChallenge1(client1.hello, serverDefaults, wrong), client1.state),

@@ -353,6 +353,19 @@ test('v1: a final tag on a record with data is refused', () => {
   )
 })
 
+test('v1: a tag that is none of the four is refused, whatever bits it has', () => {
+  for (const tag of [4, 5, 6, 7, 8, 0x40, 0x80, 0xff]) {
+    const { server, seal } = forged(1)
+    for (const plain of [plaintext(4, 0, Uint8Array.of(1)), emptyPlaintext()]) {
+      assert.is(
+        codeOf(() => hear(server, seal(plain, tag))),
+        'PEER_MALFORMED',
+        `tag ${tag}`,
+      )
+    }
+  }
+})
+
 test('v2: a final record may carry data and end a message', () => {
   const { server, seal } = forged(2)
   const heard = hear(server, seal(plaintext(7, FLAG.final | FLAG.endOfMessage, Buffer.from('last'))))

@@ -1,5 +1,5 @@
 // Messages of an end that holds its keys and seals the wrong thing: every box opens, and what is in it must still be
-// compared. No writer makes these.
+// compared. No writer makes these. `alter` is given what a proof should say, and returns what it says.
 
 import { type ClientOptions, chooseHelloKeys, REJECT_VERSION, rejectBoxKey, type ServerOptions } from './handshake.js'
 import {
@@ -19,24 +19,21 @@ import { Transcript } from './transcript.js'
 import type { Client1 } from './version1.js'
 import { type Client2, encapsulate, VERSION2, writeHello2 } from './version2.js'
 
-/** A version 1 challenge whose proof says `proved`. */
-export function forgeChallenge1(
-  hello: Uint8Array,
-  { longTerm, random }: ServerOptions,
-  proved: Uint8Array,
-): Uint8Array {
+type Alter = (right: Uint8Array) => Uint8Array
+
+export function forgeChallenge1(hello: Uint8Array, { longTerm, random }: ServerOptions, alter: Alter): Uint8Array {
   const clientSession = hello.subarray(4, 36)
   const session = drawKeyPair(random)
   const keyBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), clientSession, session.secretKey)
-  return concat(session.publicKey, keyBox, sealTo(proved, random(NONCE_LENGTH), clientSession, longTerm.secretKey))
+  const proof = sealTo(alter(clientSession), random(NONCE_LENGTH), clientSession, longTerm.secretKey)
+  return concat(session.publicKey, keyBox, proof)
 }
 
-/** A version 1 response whose answer says `answered`. */
-export function forgeResponse1(challenge: Uint8Array, { options, session }: Client1, answered: Uint8Array): Uint8Array {
+export function forgeResponse1(challenge: Uint8Array, { options, session }: Client1, alter: Alter): Uint8Array {
   const { longTerm, random } = options
   const serverSession = challenge.subarray(0, 32)
   const clientBox = sealTo(longTerm.publicKey, random(NONCE_LENGTH), serverSession, session.secretKey)
-  return concat(clientBox, sealTo(answered, random(NONCE_LENGTH), serverSession, longTerm.secretKey))
+  return concat(clientBox, sealTo(alter(serverSession), random(NONCE_LENGTH), serverSession, longTerm.secretKey))
 }
 
 /** A version 2 hello whose box is sealed as version 1 seals it: as version 2 did before its boxes had keys of their own. */
@@ -54,8 +51,7 @@ export function forgeReject1(hello: Uint8Array, code: number, { longTerm, random
   return concat(u32(REJECT_VERSION), sealTo(data, random(NONCE_LENGTH), hello.subarray(4, 36), longTerm.secretKey))
 }
 
-/** A version 2 challenge whose proof says `proved`. */
-export function forgeChallenge2(hello: Uint8Array, options: ServerOptions, proved: Uint8Array): Uint8Array {
+export function forgeChallenge2(hello: Uint8Array, options: ServerOptions, alter: Alter): Uint8Array {
   const { longTerm, context, random } = options
   const clientSession = hello.subarray(4, 36)
   const session = drawKeyPair(random)
@@ -68,11 +64,11 @@ export function forgeChallenge2(hello: Uint8Array, options: ServerOptions, prove
   const keyBox = sealUnder(k1, longTerm.publicKey, random(NONCE_LENGTH))
   transcript.mixHash(keyBox)
   const k2 = transcript.mixKey(dh(longTerm.secretKey, clientSession))
-  return concat(head, keyBox, sealUnder(k2, proved, random(NONCE_LENGTH)))
+  return concat(head, keyBox, sealUnder(k2, alter(transcript.h), random(NONCE_LENGTH)))
 }
 
-/** A version 2 response, to a good challenge, whose answer says `answered`. */
-export function forgeResponse2(challenge: Uint8Array, client: Client2, answered: Uint8Array): Uint8Array {
+/** To a good challenge. */
+export function forgeResponse2(challenge: Uint8Array, client: Client2, alter: Alter): Uint8Array {
   const { options, session, kemSecretKey, hello } = client
   const { longTerm, context, random } = options
   const serverSession = challenge.subarray(4, 36)
@@ -89,7 +85,7 @@ export function forgeResponse2(challenge: Uint8Array, client: Client2, answered:
   const clientBox = sealUnder(k3, longTerm.publicKey, random(NONCE_LENGTH))
   transcript.mixHash(clientBox)
   const k4 = transcript.mixKey(dh(longTerm.secretKey, serverSession))
-  return concat(clientBox, sealUnder(k4, answered, random(NONCE_LENGTH)))
+  return concat(clientBox, sealUnder(k4, alter(transcript.h), random(NONCE_LENGTH)))
 }
 
 /** A reject with any 32 bytes in its box. */

@@ -2,17 +2,18 @@
 // notices. What was found is kept in build/mutate/: the same call goes on where an earlier one was stopped.
 
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { changesOf } from './changes.js'
+import { judge } from './judge.js'
+import { allMutants, sampleOf } from './mutants.js'
 import { reachOf } from './reach.js'
-import { makeSandbox, ROOT, runTest } from './run.js'
+import { makeSandbox, ROOT } from './run.js'
 
 /**
- * @typedef {import('./changes.js').Change & { id: number, file: string, line: number }} Mutant
- * @typedef {{ id: number, verdict: 'caught' | 'survived' | 'unreached', by?: string, tests?: number, left?: number }} Result
+ * @typedef {import('./mutants.js').Mutant} Mutant
+ * @typedef {import('./judge.js').Result} Result
  */
 
 const { values } = parseArgs({
@@ -22,28 +23,30 @@ const { values } = parseArgs({
     // Files with this in their name.
     only: { type: 'string', default: '' },
     jobs: { type: 'string', default: '1' },
-    // Of tests for one change, in seconds, as they take unchanged: the quickest run first, and what is behind this does not.
+    // Of tests for one change, in seconds, as they take unchanged: what is behind this does not run.
     limit: { type: 'string', default: '180' },
     // A test file that takes longer is left out, in seconds.
     slowest: { type: 'string', default: '60' },
+    // What no test is seen to reach is tried on those of other runtimes, whose reach is not seen.
+    unseen: { type: 'boolean', default: false },
   },
 })
-const jobs = Number(values.jobs)
-const limit = Number(values.limit)
 const slowest = Number(values.slowest)
 const FOLDERS = ['engine', 'channel', 'keys', 'inspect', 'node', 'web']
-// They start runtimes that V8's coverage does not see into, or measure, or are about the package.
-const NOT_RUN = /^(?:suite\.(?!node)|slow\.|matrix|bench|package|recipes|readme|loading|workers|docs|cli-docs|examples)/
+// They start runtimes that V8's coverage does not see into.
+const UNSEEN = /^(?:suite\.(?!node)|readme\.runtimes|loading|workers)/
+// They measure, take long, or are about the package.
+const NOT_RUN = /^(?:slow\.|matrix|bench|package|recipes|readme|docs|cli-docs|examples)/
 
-setPriority(19)
-const mutants = allMutants()
-const tests = readdirSync(join(ROOT, 'build/test'), { recursive: true, encoding: 'utf8' }).filter(
-  it => it.endsWith('.test.js') && !NOT_RUN.test(basename(it)),
+setPriority(5)
+const mutants = allMutants(FOLDERS)
+const files = readdirSync(join(ROOT, 'build/test'), { recursive: true, encoding: 'utf8' }).filter(it =>
+  it.endsWith('.test.js'),
 )
+const unseen = files.filter(it => UNSEEN.test(basename(it)))
+const tests = files.filter(it => !NOT_RUN.test(basename(it)) && !unseen.includes(it))
 const build = hashOf(mutants.map(it => `${it.file}:${it.start}:${it.what}`).join('\n'))
-const hashes = new Map(tests.map(it => [it, hashOf(readFileSync(join(ROOT, 'build/test', it)))]))
-/** What a change has survived: a test that is written for it has it tried again. */
-const against = hashOf([...hashes.values(), limit, slowest].join())
+const hashes = new Map(files.map(it => [it, hashOf(readFileSync(join(ROOT, 'build/test', it)))]))
 const store = join(ROOT, 'build/mutate')
 mkdirSync(store, { recursive: true })
 
@@ -57,23 +60,6 @@ console.log(`${mutants.length} changes in all; ${chosen.length} of them, --seed 
 const results = await allResults()
 report()
 
-/** @returns {Mutant[]} */
-function allMutants() {
-  /** @type {Mutant[]} */
-  const all = []
-  for (const folder of FOLDERS) {
-    for (const name of readdirSync(join(ROOT, 'build/src', folder), { recursive: true, encoding: 'utf8' }).sort()) {
-      if (!name.endsWith('.js')) continue
-      const file = `src/${folder}/${name}`
-      const code = readFileSync(join(ROOT, 'build', file), 'utf8')
-      for (const change of changesOf(code)) {
-        all.push({ ...change, id: all.length, file, line: code.slice(0, change.start).split('\n').length })
-      }
-    }
-  }
-  return all
-}
-
 /** @returns {Promise<Map<string, import('./reach.js').Reach>>} */
 async function allReach() {
   const path = join(store, `reach-${build}.jsonl`)
@@ -84,70 +70,46 @@ async function allReach() {
   )
   const missing = tests.filter(it => !found.has(it))
   await inSandboxes(missing, async (sandbox, test) => {
-    const it = await reachOf(sandbox, test, mutants, slowest * 1000)
+    const it = await reachOf(sandbox, test, mutants, slowest)
     found.set(test, it)
     appendFileSync(path, `${JSON.stringify({ test, hash: hashes.get(test), ...it })}\n`)
     console.log(`${test}: ${it.seconds.toFixed(1)} s, reaches ${it.reached.length}`)
   })
-  for (const [test, { failed }] of found)
-    if (failed) console.log(`left out: ${test}: ${failed.trim().split('\n').pop()}`)
+  for (const [test, it] of found) {
+    const why = it.failed?.trim().split('\n').pop() ?? (it.seconds > slowest ? 'it takes too long' : undefined)
+    if (why === undefined) continue
+    console.log(`left out: ${test}: ${why}`)
+    found.delete(test)
+  }
   return found
 }
 
 /** @returns {Promise<Map<number, Result>>} */
 async function allResults() {
   const path = join(store, `results-${build}.jsonl`)
-  const found = new Map(
-    linesOf(path)
-      .filter(it => it.verdict === 'caught' || it.against === against)
-      .map(it => [it.id, it]),
-  )
-  await inSandboxes(
-    chosen.filter(it => !found.has(it.id)),
-    async (sandbox, mutant) => {
-      const result = await judge(sandbox, mutant)
-      found.set(mutant.id, result)
-      appendFileSync(path, `${JSON.stringify({ ...result, against })}\n`)
-      if (result.verdict !== 'caught') console.log(describe(mutant, result))
-    },
-  )
+  /** @type {Map<number, Result>} */
+  const found = new Map(linesOf(path).map(it => [it.id, it]))
+  const todo = chosen.filter(it => found.get(it.id)?.verdict !== 'caught')
+  await inSandboxes(todo, async (sandbox, mutant) => {
+    const before = found.get(mutant.id)
+    const given = { reach, hashes, limit: Number(values.limit), unseen: values.unseen ? unseen : [] }
+    const result = await judge(sandbox, mutant, given, before, catchesIn(mutant.file, found))
+    found.set(mutant.id, result)
+    appendFileSync(path, `${JSON.stringify(result)}\n`)
+    if (result.verdict !== 'caught') console.log(describe(mutant, result))
+  })
   return found
 }
 
-/** @param {string} sandbox @param {Mutant} mutant @returns {Promise<Result>} */
-async function judge(sandbox, { id, file, start, end, text }) {
-  const reaching = [...reach]
-    .filter(([, it]) => !it.failed && it.reached.includes(id))
-    .sort(([a, one], [b, other]) => Number(isAbout(b, file)) - Number(isAbout(a, file)) || one.seconds - other.seconds)
-  if (reaching.length === 0) return { id, verdict: 'unreached' }
-  const path = join(sandbox, 'build', file)
-  const code = readFileSync(path, 'utf8')
-  writeFileSync(path, code.slice(0, start) + text + code.slice(end))
-  try {
-    let spent = 0
-    let ran = 0
-    for (const [test, { seconds }] of reaching) {
-      if (ran > 0 && spent + seconds > limit) break
-      spent += seconds
-      ran++
-      const { passed, hung } = await runTest(sandbox, test, 10_000 + 4000 * seconds)
-      if (!passed) return { id, verdict: 'caught', by: hung ? `${test}, which hung` : test, tests: ran }
-    }
-    return { id, verdict: 'survived', tests: ran, left: reaching.length - ran }
-  } finally {
-    writeFileSync(path, code)
+/** How many changes of a file each test file has caught. @param {string} file @param {Map<number, Result>} found */
+function catchesIn(file, found) {
+  /** @type {Map<string, number>} */
+  const counts = new Map()
+  for (const { id, by } of found.values()) {
+    const test = by?.split(' ')[0]
+    if (test && mutants[id]?.file === file) counts.set(test, (counts.get(test) ?? 0) + 1)
   }
-}
-
-/** Whether a test file’s name has a word of the changed file’s path: it is the likeliest to notice. @param {string} test @param {string} file */
-function isAbout(test, file) {
-  const words = new Set(
-    file
-      .replace(/^src|\.js$/g, '')
-      .split(/\W+/)
-      .filter(Boolean),
-  )
-  return test.split(/\W+/).some(it => words.has(it))
+  return counts
 }
 
 /** @template T @param {T[]} items @param {(sandbox: string, item: T) => Promise<void>} work */
@@ -158,7 +120,7 @@ async function inSandboxes(items, work) {
     const sandbox = makeSandbox()
     for (let next = left.shift(); next !== undefined; next = left.shift()) await work(sandbox, next)
   }
-  await Promise.all(Array.from({ length: jobs }, one))
+  await Promise.all(Array.from({ length: Number(values.jobs) }, one))
 }
 
 function report() {
@@ -176,31 +138,10 @@ function report() {
 }
 
 /** @param {Mutant} mutant @param {Result} result */
-function describe({ id, file, line, what }, { verdict, tests: ran, left }) {
-  const how =
-    verdict === 'unreached' ? 'reached by none' : `${ran} test files${left ? `, ${left} slower ones not run` : ''}`
+function describe({ id, file, line, what }, { verdict, passed, left }) {
+  const ran = `${Object.keys(passed).length} test files${left ? `, ${left} slower ones not run` : ''}`
+  const how = verdict === 'unreached' ? `seen to be reached by none, ${ran}` : ran
   return `#${id} build/${file}:${line}: ${what} (${how})`
-}
-
-/** @template T @param {T[]} items @param {number} count @param {number} seed @returns {T[]} */
-function sampleOf(items, count, seed) {
-  const random = randomFrom(seed)
-  const left = [...items]
-  const taken = []
-  while (taken.length < count && left.length > 0)
-    taken.push(.../** @type {T[]} */ (left.splice(Math.floor(random() * left.length), 1)))
-  return taken
-}
-
-/** Mulberry32. @param {number} seed @returns {() => number} from 0 up to 1 */
-function randomFrom(seed) {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /** @param {string | Buffer} data */

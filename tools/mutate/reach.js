@@ -9,12 +9,12 @@ import { runTest } from './run.js'
  * @typedef {{ startOffset: number, endOffset: number, count: number }} Range
  * @typedef {{ url: string, functions: { ranges: Range[] }[] }} Script
  * @typedef {{ id: number, file: string, start: number }} Placed
- * @typedef {{ seconds: number, reached: number[], failed?: string }} Reach
+ * @typedef {{ seconds: number, silence?: number, reached: number[], failed?: string }} Reach
  */
 
 /**
  * Runs a test file on what is built, and finds which of the changes stand in what it has run.
- * @param {string} sandbox @param {string} test @param {Placed[]} changes @param {number} limit in ms
+ * @param {string} sandbox @param {string} test @param {Placed[]} changes @param {number} limit in s
  * @returns {Promise<Reach>}
  */
 export async function reachOf(sandbox, test, changes, limit) {
@@ -22,7 +22,7 @@ export async function reachOf(sandbox, test, changes, limit) {
   // Tests run programs as other users.
   chmodSync(folder, 0o777)
   try {
-    const { passed, hung, seconds, output } = await runTest(sandbox, test, limit, { NODE_V8_COVERAGE: folder })
+    const { passed, hung, seconds, silence, output } = await runTest(sandbox, test, limit, { NODE_V8_COVERAGE: folder })
     if (!passed) return { seconds, reached: [], failed: hung ? 'it takes too long' : output.slice(-2000) }
     /** @type {Set<number>} */
     const reached = new Set()
@@ -34,7 +34,7 @@ export async function reachOf(sandbox, test, changes, limit) {
           if (it.file === file && !reached.has(it.id) && ran(script, it.start)) reached.add(it.id)
       }
     }
-    return { seconds, reached: [...reached].sort((a, b) => a - b) }
+    return { seconds, silence, reached: [...reached].sort((a, b) => a - b) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
