@@ -236,6 +236,26 @@ for (const version of VERSIONS) {
     }
   })
 
+  test(`v${version}: a write of which the carrier takes a part has the rest of itself left, and no more`, () => {
+    // Version 1 has its response, its stream header and each record in a write of its own; version 2 has no such parts.
+    const { client, server } = newPair(version)
+    server.receive(takeAll(client))
+    client.receive(takeAll(server))
+    client.advance()
+    client.write(new Uint8Array(1000))
+    client.write(new Uint8Array(10))
+    const writes = version === 1 ? [144, 24, 1022, 32] : [144 + 1021 + 31]
+    for (const [at, length] of writes.entries()) {
+      for (let left = length; left > 0; left -= Math.min(7, left)) {
+        assert.is(client.sendWindow().length, left, `write ${at}`)
+        client.sent(Math.min(7, left))
+      }
+    }
+    assert.is(client.sendWindow().length, 0)
+    client.close()
+    server.close()
+  })
+
   test(`v${version}: zero-copy calls and copying calls say the same`, () => {
     const { client, server } = connectedPair(version)
     const window = client.writeWindow()

@@ -3,7 +3,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine } from '../../src/engine/index.js'
-import { forgeChallenge1, forgeChallenge2, forgeResponse1, forgeResponse2 } from '../peer/forger.js'
+import { forgeChallenge1, forgeChallenge2, forgeReject, forgeResponse1, forgeResponse2 } from '../peer/forger.js'
+import { openHelloBox } from '../peer/handshake.js'
 import { keyPairOf, sodium, systemRandom } from '../peer/primitives.js'
 import { writeHello1 } from '../peer/version1.js'
 import { writeHello2 } from '../peer/version2.js'
@@ -63,6 +64,63 @@ for (const version of [1, 2] as const) {
       'none',
     )
     for (const [at, alter] of WRONG.entries()) assert.is(enter(alter), 'PEER_BAD_PROOF', `answer ${at}`)
+  })
+}
+
+test('v2: a reject that opens, and has more in it than a code, is none', () => {
+  const options = { longTerm: keyPairOf(serverKeys.secretKey), random: systemRandom }
+  const reject = (at?: number) => {
+    const { client } = newPair(2, { core })
+    const reason = new Uint8Array(32)
+    reason[0] = 1
+    if (at !== undefined) reason[at] = 1
+    const answer = forgeReject(takeAll(client), options, reason)
+    const code = codeOf(() => client.receive(answer))
+    client.close()
+    return code
+  }
+  assert.is(reject(), 'PEER_REJECTED')
+  for (const at of [2, 9, 10, 24, 31]) assert.is(reject(at), 'PEER_REJECT_UNVERIFIED', `byte ${at}`)
+})
+
+test('v2: a client that knows no key takes no reject for genuine, not even one of the key that it made up', () => {
+  const draws: Uint8Array[] = []
+  const watched = freshCore(out => {
+    out.set(systemRandom(out.length))
+    draws.push(out.slice())
+  })
+  const client = Engine.client(watched, { keyPair: clientKeys, serverKey: 'any' })
+  const hello = takeAll(client)
+  // "Draws": the session key, the seed, and two keys whose secrets nobody is to know.
+  const longTerm = keyPairOf(draws[3]!)
+  assert.equal(
+    draws.map(it => it.length),
+    [32, 64, 32, 32, 24],
+  )
+  assert.ok(openHelloBox(hello, 2, longTerm), 'that is the key that the hello is for')
+  const reject = forgeReject(hello, { longTerm, random: systemRandom }, new Uint8Array(32).fill(1, 0, 1))
+  assert.is(
+    codeOf(() => client.receive(reject)),
+    'PEER_REJECT_UNVERIFIED',
+  )
+  client.close()
+})
+
+for (const version of [1, 2] as const) {
+  test(`v${version}: a challenge whose session key has no secret is refused as that, whatever its boxes are`, () => {
+    const at = version === 1 ? 0 : 4
+    for (const weak of [0, 1]) {
+      const { client, server } = newPair(version, { core })
+      server.receive(takeAll(client))
+      const challenge = takeAll(server)
+      challenge.fill(0, at, at + 32)[at] = weak
+      assert.is(
+        codeOf(() => client.receive(challenge)),
+        'PEER_WEAK_KEY',
+      )
+      client.close()
+      server.close()
+    }
   })
 }
 

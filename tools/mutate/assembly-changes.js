@@ -55,8 +55,9 @@ export const CHANGES = [
   ],
   [
     'handshake/version2.ts',
-    'if (!agree(step.shared, handshake.sessionSecret, hello.sessionKey, channel.outside)) return STATUS_WEAK_KEY',
-    'agree(step.shared, handshake.sessionSecret, hello.sessionKey, channel.outside)',
+    // Not that of the client's session key: the same key was refused when the hello's box was opened.
+    'if (!agree(step.shared, handshake.sessionSecret, challenge.sessionKey, channel.outside)) return STATUS_WEAK_KEY',
+    'agree(step.shared, handshake.sessionSecret, challenge.sessionKey, channel.outside)',
   ],
   ['handshake/version1.ts', 'return equalKeys(step.key, handshake.sessionPublic) ? 0 : STATUS_PROOF', 'return 0'],
   ['handshake/keys.ts', 'if (!opened && channel.has(ignored)) return STATUS_NOT_ADDRESSED', ''],

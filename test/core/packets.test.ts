@@ -1,6 +1,7 @@
-// Capture files made by hand, of kinds that this machine's programs do not write: both byte orders, every block, every link layer, and
-// files that are cut or damaged.
+// Capture files and packets of every kind, made here byte by byte: both formats, both byte orders, links, IP versions, TCP's disorder,
+// and files that are cut or damaged.
 
+import { randomBytes, randomInt } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { segmentOf } from '../../src/inspect/capture/segment.js'
@@ -368,6 +369,11 @@ test('a connection: both directions, in order, out of order, twice', () => {
   assert.equal(said(packetsOf(syn!, syn!, answer!, ...orders[0]!, answers)), expected)
 })
 
+test('a keep-alive probe brings a byte that was there before', () => {
+  const packets = packetsOf(...opening, data(101, 'abc'), data(103, 'x'), data(104, 'd'))
+  assert.equal(said(packets), [{ ...between, whole: true, toServer: 'abcd', toClient: '' }])
+})
+
 test('which packet brought a byte', () => {
   const packets = packetsOf(...opening, data(104, 'def'), data(101, 'abc'), data(101, 'abcdefgh'))
   const [connection] = connectionsOf(packets)
@@ -419,6 +425,24 @@ test('several connections, and the same ports once more', () => {
     { ...between, client: '10.0.0.1:2000', whole: true, toServer: 'other', toClient: '' },
     { ...between, whole: true, toServer: 'again', toClient: '' },
   ])
+})
+
+test('no bytes make it throw', () => {
+  const whole = pcap(true, 0xa1b2c3d4, 101, [ipv4(tcp()), ipv6(tcp())])
+  const parts = [section(true), interfaceOf(true, 101), enhanced(true, 0, ipv4(tcp())), simple(true, 99, ipv6(tcp()))]
+  for (const file of [whole, Buffer.concat(parts)]) {
+    for (let round = 0; round < 2000; round++) {
+      const damaged = Buffer.from(file)
+      for (let changes = 0; changes <= round % 4; changes++) damaged[randomInt(file.length)] = randomInt(256)
+      connectionsOf(readCapture(damaged).packets)
+    }
+  }
+  for (let round = 0; round < 500; round++) {
+    const bytes = randomBytes(round)
+    isCapture(bytes)
+    readCapture(bytes)
+    for (const linkType of [0, 1, 101, 113, 276]) connectionsOf([{ number: 1, linkType, bytes }])
+  }
 })
 
 test.run()
