@@ -281,7 +281,8 @@ still(test, 'what of the server’s is taken for its word', async clock => {
     }
     const state = await stateOf(asked)
     if (state === 'resolved') assert.is(clock.timers.all, 0, 'the time is stopped')
-    acceptance.fail(new Error('over'))
+    assert.is(acceptance.accepted, state === 'resolved')
+    acceptance.fail(() => new Error('over'))
     return state === 'waits' ? `waits, then ${((await stateOf(asked)) as Error).message}` : state
   }
   assert.is(await hears(it => it.accept()), 'resolved')
@@ -299,10 +300,10 @@ still(test, 'what was heard before it is asked for', async clock => {
   const { client, server } = connectedPair(2)
   const accepted = new Acceptance(client)
   accepted.heard('data')
-  accepted.fail(new Error('later'))
+  accepted.fail(() => assert.unreachable('nobody has to be told'))
   assert.is(await stateOf(accepted.within(1000)), 'resolved')
   const failed = new Acceptance(client)
-  failed.fail(new Error('first'))
+  failed.fail(() => new Error('first'))
   failed.heard('data')
   assert.is(((await stateOf(failed.within(1000))) as Error).message, 'first')
   assert.is(await stateOf(new Acceptance(server).within(1000)), 'resolved', 'a server has accepted by itself')
