@@ -24,19 +24,19 @@ export interface LiveChannel {
 }
 
 /**
- * `keepAlive` and `idleTimeout` of an open channel. A channel stops it with its last words, and before its engine is closed: it then
+ * `heartbeat` and `idleTimeout` of an open channel. A channel stops it with its last words, and before its engine is closed: it then
  * sends nothing, and judges no silence.
  */
 export class Liveness {
   #channel: LiveChannel
-  #keepAlive: Timer
+  #heartbeat: Timer
   #idle: Timer
   #silent = false
 
   /** @param background whether a process may end although a channel is open: the carrier decides */
-  constructor(channel: LiveChannel, { keepAlive = 0, idleTimeout = 0 }: ChannelOptions, background = false) {
+  constructor(channel: LiveChannel, { heartbeat = 0, idleTimeout = 0 }: ChannelOptions, background = false) {
     this.#channel = channel
-    this.#keepAlive = new Timer(keepAlive, () => this.#act(false), background)
+    this.#heartbeat = new Timer(heartbeat, () => this.#act(false), background)
     this.#idle = new Timer(idleTimeout, () => this.#onSilence(), background)
   }
 
@@ -48,13 +48,13 @@ export class Liveness {
 
   /** Bytes have gone out. */
   sent(): void {
-    this.#keepAlive.refresh()
+    this.#heartbeat.refresh()
   }
 
   /** For good. */
   stop(): void {
     this.#silent = false
-    this.#keepAlive.stop()
+    this.#heartbeat.stop()
     this.#idle.stop()
   }
 

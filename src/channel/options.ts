@@ -26,9 +26,9 @@ export interface ChannelOptions {
   idleTimeout?: number
   /**
    * After so long without a byte to the peer, a record that its application never sees. Default 0. In version 2, a peer that says that it
-   * does so too (`keepAlive` at its end) fails the channel with LINK_TIMEOUT when it is silent three times as long, and 5 s at least.
+   * does so too (`heartbeat` at its end) fails the channel with LINK_TIMEOUT when it is silent three times as long, and 5 s at least.
    */
-  keepAlive?: number
+  heartbeat?: number
   /** Whether the channel’s `memory` can be looked at, with `memoryMap` of `nopki/inspect`: it shows secrets. Default false. */
   inspect?: boolean
   /** Destroys the channel, at any time. For a server: stops it, and what has not yet connected. */
@@ -124,11 +124,17 @@ export const REFUSED_LINGER_MS = 2000
 // What a timer can count: 2^31 - 1 ms.
 export const LONGEST_TIMER = 2_147_483_647
 
+/** What carries it may have such an option: there, the table of its level takes it. */
+const noKeepAlive: Check = (value, name) => {
+  throw badOption(name, value, `none here: TCP has it; the channel’s own is \`heartbeat\`, in milliseconds`)
+}
+
 const time = integer(0, LONGEST_TIMER)
 const CHANNEL: OptionTable = {
   handshakeTimeout: time,
   idleTimeout: time,
-  keepAlive: time,
+  heartbeat: time,
+  keepAlive: noKeepAlive,
   inspect: yesOrNo,
   signal: checkSignal,
 }

@@ -71,6 +71,7 @@ function start({ ours, nets }: Asked): SecureSocket {
   const attempt = new Attempt(ours.waitForAccept === true)
   const socket = new SecureSocket(engine, ours, undefined, attempt)
   if (ours.timeout) socket.setTimeout(ours.timeout)
+  if (ours.keepAlive) socket.setKeepAlive(true, ours.keepAliveInitialDelay)
   if (ours.signal) heed(ours.signal, socket)
   if (socket.destroyed) engine.close()
   else attempt.run(socket, engine, ours, nets).catch(error => socket.destroy(error))

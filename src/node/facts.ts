@@ -111,7 +111,7 @@ export abstract class SocketFacts extends Duplex {
     return this.#set(it => it.setNoDelay?.(noDelay))
   }
 
-  /** TCP’s own keep-alive probes. The channel’s, which the peer can trust, is the option `keepAlive`. */
+  /** TCP’s own keep-alive probes. The channel’s, which the peer can trust, is the option `heartbeat`. */
   setKeepAlive(enable = false, initialDelay = 0): this {
     return this.#set(it => it.setKeepAlive?.(enable, initialDelay))
   }

@@ -14,6 +14,10 @@ import { checkTimeout } from './facts.js'
 interface SocketOptions {
   /** As for net.Socket: whether this direction stays open when the peer’s has ended. Default false. */
   allowHalfOpen?: boolean
+  /** As of net: whether the system probes if the other end of an idle TCP connection is still there. Default false. See `heartbeat`. */
+  keepAlive?: boolean
+  /** As of net: how long it is idle before the first probe, in ms. Default 0: as the system has it. */
+  keepAliveInitialDelay?: number
 }
 
 /** What every channel over a socket can be told, besides what its engine takes. */
@@ -47,11 +51,22 @@ const checkStream: Check = (value, name) => {
   throw badOption(name, value, 'a Duplex')
 }
 
-export const CONNECT: OptionTable = { ...CLIENT, allowHalfOpen: yesOrNo, timeout: checkTimeout, stream: checkStream }
+const checkKeepAlive: Check = (value, name) => {
+  if (typeof value === 'boolean') return value
+  throw badOption(name, value, 'true or false, for TCP’s own; the channel’s own is `heartbeat`, in milliseconds')
+}
+
+const SOCKET: OptionTable = {
+  allowHalfOpen: yesOrNo,
+  keepAlive: checkKeepAlive,
+  keepAliveInitialDelay: checkTimeout,
+}
+
+export const CONNECT: OptionTable = { ...CLIENT, ...SOCKET, timeout: checkTimeout, stream: checkStream }
 
 export const SERVE: OptionTable = {
   ...SERVER,
-  allowHalfOpen: yesOrNo,
+  ...SOCKET,
   maxPendingHandshakes: integer(1, Number.MAX_SAFE_INTEGER),
   maxPendingPerAddress: integer(1, Number.MAX_SAFE_INTEGER),
 }

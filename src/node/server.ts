@@ -35,7 +35,9 @@ export class SecureServer extends net.Server {
     const ours = serverOptions<ServerOptions>(options, SERVE)
     serverSetup(core, ours)
     warnOfVersion1(ours, text => process.emitWarning(text, { code: 'NOPKI_VERSION_1' }))
-    super(bare<object>({ noDelay: true }, forNet(SERVE, NET_OPTIONS, options), { allowHalfOpen: true }))
+    const { keepAlive = false, keepAliveInitialDelay = 0 } = ours
+    const nets = forNet(SERVE, NET_OPTIONS, options)
+    super(bare<object>({ noDelay: true, keepAlive, keepAliveInitialDelay }, nets, { allowHalfOpen: true }))
     this.#core = core
     this.#options = ours
     const limits = pendingLimits(ours.maxPendingHandshakes, ours.maxPendingPerAddress)
@@ -190,4 +192,4 @@ function placeOf({ transport }: Link): PeerPlace {
 type Listener = (...args: any[]) => void
 
 // What a class may have of net.createServer’s options.
-const NET_OPTIONS = ['pauseOnConnect', 'noDelay', 'keepAliveInitialDelay', 'highWaterMark']
+const NET_OPTIONS = ['pauseOnConnect', 'noDelay', 'highWaterMark']

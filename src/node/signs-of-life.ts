@@ -10,10 +10,10 @@ import { CONTROL_ALIVE } from '../wire/stream.js'
 import type { ChannelOptions } from './options.js'
 
 /** Seals what this end promises. False: it promises nothing. */
-export function promiseSigns(engine: Engine, { keepAlive = 0 }: ChannelOptions): boolean {
-  if (keepAlive === 0 || engine.version === 1 || engine.writeEnded) return false
+export function promiseSigns(engine: Engine, { heartbeat = 0 }: ChannelOptions): boolean {
+  if (heartbeat === 0 || engine.version === 1 || engine.writeEnded) return false
   const view = new DataView(new ArrayBuffer(ALIVE_BYTES))
-  view.setUint32(ALIVE_INTERVAL, keepAlive, true)
+  view.setUint32(ALIVE_INTERVAL, heartbeat, true)
   engine.control(CONTROL_ALIVE, new Uint8Array(view.buffer))
   return true
 }

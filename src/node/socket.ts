@@ -260,7 +260,7 @@ export class SecureSocket extends SocketIdentity {
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
     if (!this.#opening) this.haveTransport(link.transport)
     // The transport alone keeps the process alive.
-    if (options.keepAlive || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
+    if (options.heartbeat || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
     link.handTo(this, SecureSocket.#handler)
     this.#givesSigns = promiseSigns(link.engine, options)
     setImmediate(() => {

@@ -28,7 +28,7 @@ const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T
 
 const NAMES =
   `keyPair context padding maxRecord rekeyAfter native allowTruncation onKeys version serverKey middleboxKey versions
-  strangers handshakeTimeout idleTimeout keepAlive signal authorize waitForAccept allowHalfOpen maxPendingHandshakes role stream
+  strangers handshakeTimeout idleTimeout heartbeat keepAlive signal authorize waitForAccept allowHalfOpen maxPendingHandshakes role stream
   authorise serverkey server_key contxt __proto__ constructor toString host port path secret length then`.split(/\s+/)
 
 function bytes(length: number): Uint8Array {

@@ -27,7 +27,7 @@ const known = (peer: Peer) => Buffer.compare(peer.publicKey, clientKeys.publicKe
 const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[]; run: Run }> = {
   connect: {
     side: 'client',
-    own: ['stream', 'allowHalfOpen', 'waitForAccept', 'timeout'],
+    own: ['stream', 'allowHalfOpen', 'waitForAccept', 'timeout', 'keepAlive', 'keepAliveInitialDelay'],
     async run(make, keyPair) {
       const [near, far] = duplexPair()
       const server = createServer({ keyPair, authorize: 'anyone' }, it => track(it).on('error', () => {}))
@@ -38,7 +38,7 @@ const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[
   },
   createServer: {
     side: 'server',
-    own: ['allowHalfOpen', 'maxPendingHandshakes'],
+    own: ['allowHalfOpen', 'maxPendingHandshakes', 'keepAlive', 'keepAliveInitialDelay'],
     async run(make, keyPair) {
       const server = createServer(make({ keyPair: copyOf(serverKeys), authorize: known }) as never, it =>
         track(it).on('error', () => {}),
@@ -141,7 +141,9 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   strangers: { sound: () => 'answer', wrong: 'shoot' },
   handshakeTimeout: { sound: () => 20_000, wrong: -1 },
   idleTimeout: { sound: () => 60_000, wrong: '1' },
-  keepAlive: { sound: () => 60_000, wrong: true },
+  heartbeat: { sound: () => 60_000, wrong: true },
+  keepAlive: { sound: () => true, wrong: 1000 },
+  keepAliveInitialDelay: { sound: () => 1000, wrong: '1' },
   inspect: { sound: () => true, wrong: 'yes' },
   signal: { sound: () => new AbortController().signal, wrong: {} },
   authorize: { sound: () => known, wrong: 'alice' },
@@ -155,7 +157,7 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   secretKey: { sound: () => serverKeys.secretKey.slice(), wrong: 'sk_' },
 }
 const ENGINE = ['keyPair', 'context', 'padding', 'maxRecord', 'rekeyAfter', 'native', 'allowTruncation', 'onKeys']
-const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'keepAlive', 'inspect', 'signal']
+const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'heartbeat', 'inspect', 'signal']
 
 function optionsOf(entry: string): string[] {
   const { side, own } = ENTRIES[entry]!

@@ -211,7 +211,7 @@ function later(run: () => void): void {
   setTimeout(run, 3)
 }
 
-function shape({ native, padding, rekeyAfter, keepAlive }: Side) {
+function shape({ native, padding, rekeyAfter, heartbeat }: Side) {
   // The machine may be busy for longer than any handshake should take.
-  return { native, padding, rekeyAfter, handshakeTimeout: 0, ...(keepAlive && { keepAlive }) }
+  return { native, padding, rekeyAfter, handshakeTimeout: 0, ...(heartbeat && { heartbeat }) }
 }

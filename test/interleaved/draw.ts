@@ -41,7 +41,7 @@ export interface Side {
   native: boolean
   padding: 'none' | 'full' | { block: number }
   rekeyAfter: number
-  keepAlive: number
+  heartbeat: number
   /** How it reads: as it comes, with a pause behind some chunks, or a few bytes at a time. */
   reads: 'flowing' | 'pausing' | 'in parts'
   messages: boolean
@@ -72,7 +72,7 @@ function drawSide(draw: Draw, version: 1 | 2): Side {
     native: draw.chance(70),
     padding: draw.from(['none', 'none', 'none', 'full', { block: 100 + draw.below(900) }] as const),
     rekeyAfter: draw.chance(30) ? 1 + draw.below(200_000) : 1_073_741_824,
-    keepAlive: draw.chance(30) ? 1 + draw.below(20) : 0,
+    heartbeat: draw.chance(30) ? 1 + draw.below(20) : 0,
     reads: draw.from(['flowing', 'pausing', 'in parts'] as const),
     messages: draw.chance(50),
   }

@@ -52,10 +52,10 @@ async function startHole(port: number): Promise<{ port: number; swallow(): void 
 
 /** A channel through a hole, both ends. */
 async function pairThroughHole(times: { client: number; server: number }) {
-  const { server, port } = await serve({ keepAlive: times.server })
+  const { server, port } = await serve({ heartbeat: times.server })
   const hole = await startHole(port)
   const accepted = next(server, 'secureConnection')
-  const client = await dial(hole.port, { keepAlive: times.client })
+  const client = await dial(hole.port, { heartbeat: times.client })
   const [far] = (await accepted) as [SecureSocket]
   client.resume().write('x')
   await next(far.resume(), 'data')
@@ -93,7 +93,7 @@ check('two ends that are idle, but hear of each other, stay', async () => {
 })
 
 check('a sign of life of another length is malformed', async () => {
-  const { server, port } = await serve({ keepAlive: 60_000 })
+  const { server, port } = await serve({ heartbeat: 60_000 })
   const accepted = next(server, 'secureConnection')
   const { publicKey: serverKey } = serverKeys
   const engine = Engine.client(nodeCore(), { keyPair: clientKeys, serverKey })

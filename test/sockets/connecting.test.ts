@@ -1,5 +1,6 @@
 // connectSocket: a socket that is still connecting, as pools, agents and drivers expect it of net.connect and tls.connect.
 
+import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
 import { test } from 'uvu'
@@ -23,6 +24,7 @@ import {
   throws,
   track,
   turn,
+  until,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
@@ -263,6 +265,47 @@ check('an http.Agent counts it: two connections for fifty requests, where it may
   assert.is(connections, 2)
   agent.destroy()
 })
+
+check('an agent with keep-alive passes its options on, as it does to net.connect', async () => {
+  const { server, port } = await serve()
+  const web = http.createServer((_, response) => response.end('page'))
+  server.on('secureConnection', socket => web.emit('connection', socket))
+  const agent = new http.Agent({ keepAlive: true, timeout: 5000 })
+  agent.createConnection = options => track(connectSocket({ ...options, ...to(port), path: undefined } as never))
+  assert.is(await get(agent), 'page')
+  assert.is(await get(agent), 'page')
+  agent.destroy()
+})
+
+const linux = process.platform === 'linux' ? check : (name: string) => test.skip(name)
+
+linux(
+  'keepAlive: true is TCP’s keep-alive, at both kinds of end, over a new socket or one that was there',
+  async () => {
+    for (const keepAlive of [true, false]) {
+      const options = { keepAlive, keepAliveInitialDelay: 100_000 }
+      const { server, port } = await serve(options)
+      const accepted = next(server, 'secureConnection')
+      const client = await connect({ ...to(port), ...options })
+      const [served] = await accepted
+      const stream = net.connect(port, '127.0.0.1')
+      const over = await connect({ stream, ...pinned, ...options })
+      for (const socket of [client, served, over]) {
+        track(socket).on('error', () => {})
+        await until(() => timerOf(socket) !== 'retransmission')
+        assert.is(timerOf(socket), keepAlive ? 'keep-alive' : 'none')
+      }
+    }
+  },
+)
+
+/** Which timer the system has for a connection: proc(5), tcp. */
+function timerOf({ localPort = 0, remotePort = 0 }: SecureSocket): string {
+  const [local, remote] = [localPort, remotePort].map(it => it.toString(16).toUpperCase().padStart(4, '0'))
+  const line = new RegExp(`:${local} [0-9A-F]+:${remote} \\w\\w \\S+ (\\w\\w):`)
+  const [, timer = ''] = line.exec(readFileSync('/proc/net/tcp', 'utf8')) ?? []
+  return { '00': 'none', '01': 'retransmission', '02': 'keep-alive' }[timer] ?? timer
+}
 
 function get(agent: http.Agent): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -71,7 +71,7 @@ for (const version of VERSIONS) {
   const said = (code: number, text: string, name: string) =>
     version === 1 ? { code: 1, text: `${name}: ${text}` } : { code, text }
 
-  for (const option of ['keepAlive', 'idleTimeout'] as const) {
+  for (const option of ['heartbeat', 'idleTimeout'] as const) {
     check(`${option} is over with an alert, although the peer stays`, async () => {
       const { server: listener, port } = await serve({ [option]: 40, allowHalfOpen: true })
       const relay = await deafRelay(port)

@@ -559,8 +559,8 @@ for (const version of VERSIONS) {
     assert.is((await readAll(server)).toString(), 'still open')
   })
 
-  check('keepAlive keeps a peer with an idleTimeout alive', async () => {
-    const { client, server } = await pair(version, { client: { keepAlive: 40 }, server: { idleTimeout: 500 } })
+  check('heartbeat keeps a peer with an idleTimeout alive', async () => {
+    const { client, server } = await pair(version, { client: { heartbeat: 40 }, server: { idleTimeout: 500 } })
     await delay(1000)
     assert.is(server.destroyed, false)
     assert.is(server.bytesRead, 0)
@@ -618,8 +618,8 @@ for (const version of VERSIONS) {
     checkError(await failure, 'LINK_TRUNCATED')
   })
 
-  check('keepAlive goes on under a write that nobody takes', async () => {
-    const { client, server } = await pair(version, { client: { keepAlive: 5 } })
+  check('heartbeat goes on under a write that nobody takes', async () => {
+    const { client, server } = await pair(version, { client: { heartbeat: 5 } })
     client.write(someBytes(32 * MEGABYTE))
     client.end()
     await until(() => server.readableLength >= PIECE)
@@ -627,14 +627,14 @@ for (const version of VERSIONS) {
     assert.is((await readAll(server)).length, 32 * MEGABYTE)
   })
 
-  check('keepAlive lets what the application writes go first, however slow the transport', async () => {
+  check('heartbeat lets what the application writes go first, however slow the transport', async () => {
     const [near, far] = duplexPair()
     const { _write } = near
     // A write takes longer than it is from one keep-alive to the next.
     near._write = (chunk, encoding, callback) => {
       _write.call(near, chunk, encoding, error => void setTimeout(callback, 20, error))
     }
-    const { client, server } = await pairOver(version, [near, far], { client: { keepAlive: 5 } })
+    const { client, server } = await pairOver(version, [near, far], { client: { heartbeat: 5 } })
     const data = someBytes(40_000)
     client.end(data)
     assert.is(hashOf(await readAll(server)), hashOf(data))
@@ -657,7 +657,7 @@ for (const version of VERSIONS) {
 
   for (const padding of ['none', { block: 1 }, { block: 256 }, { block: 8191 }, 'full'] as const) {
     check(`padding ${JSON.stringify(padding)}`, async () => {
-      const { client, server, serverTransport } = await pair(version, { both: { padding, keepAlive: 10 } })
+      const { client, server, serverTransport } = await pair(version, { both: { padding, heartbeat: 10 } })
       const data = someBytes(100_000)
       client.write('x')
       await next(server, 'readable')
@@ -939,7 +939,7 @@ check('wrong options are typed errors, and leave nothing behind', async () => {
   await wrong({ padding: 'some' }, 'USE_BAD_OPTION')
   await wrong({ handshakeTimeout: -1 }, 'USE_BAD_OPTION')
   await wrong({ idleTimeout: -1 }, 'USE_BAD_OPTION')
-  await wrong({ keepAlive: true }, 'USE_BAD_OPTION')
+  await wrong({ heartbeat: true }, 'USE_BAD_OPTION')
   await wrong({ rekeyAfter: 0 }, 'USE_BAD_OPTION')
   await wrong({ context: 7 }, 'USE_BAD_OPTION')
   await wrong({ signal: 'now' }, 'USE_BAD_OPTION')

@@ -303,7 +303,7 @@ for (const version of VERSIONS) {
 
   check('keep-alives are never seen, and keep an idle peer', async () => {
     const { client, server } = await webPair(version, streamPair(), {
-      client: { keepAlive: 50 },
+      client: { heartbeat: 50 },
       server: { idleTimeout: 1000 },
     })
     await new Promise(resolve => setTimeout(resolve, 1500))

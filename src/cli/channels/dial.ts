@@ -41,7 +41,7 @@ interface DialValues extends KeyValues, ProtocolValues {
   'server-key': string | undefined
   'trust-on-first-use': boolean
   'known-servers': string | undefined
-  'keep-alive': number
+  heartbeat: number
   keylog: string | undefined
 }
 
@@ -59,7 +59,7 @@ export async function dialler(address: string, values: DialValues): Promise<Dial
   const common = {
     keyPair: await keyPairOf(values),
     allowHalfOpen: true,
-    keepAlive: values['keep-alive'],
+    heartbeat: values.heartbeat,
     ...keylogTo(values.keylog),
   }
   if (address.startsWith('nopki:')) {

@@ -47,7 +47,7 @@ export interface DoorOptions {
   protocol: Protocol
   pending: PendingOptions
   /** The channel’s, and TCP’s own, in milliseconds; 0 is never. */
-  keepAlive: number
+  heartbeat: number
   tcpKeepAlive: number
   /** Whether the first client that is let in is the only one. */
   once?: boolean
@@ -108,11 +108,11 @@ export class Door {
     this.#options = options
     this.#onVisit = onVisit
     this.#counter = new Counter(options.limits)
-    const { keys, keepAlive, onKeys, authorized, pending, protocol } = options
+    const { keys, heartbeat, onKeys, authorized, pending, protocol } = options
     this.#secure = createServer({
       ...keys.current,
       allowHalfOpen: true,
-      keepAlive,
+      heartbeat,
       versions: [protocol.version],
       allowTruncation: protocol.allowTruncation,
       authorize: peer => this.#authorize(peer),

@@ -107,7 +107,7 @@ export const expose = defineCommand({
       limits: limitsOf(values),
       protocol,
       pending: pendingOf(values),
-      keepAlive: values['keep-alive'],
+      heartbeat: values.heartbeat,
       tcpKeepAlive: values['tcp-keep-alive'],
       ...keylogTo(values.keylog),
     }

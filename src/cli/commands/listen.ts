@@ -88,7 +88,7 @@ export const listen = defineCommand({
       pending,
       protocol,
       once,
-      keepAlive: values['keep-alive'],
+      heartbeat: values.heartbeat,
       tcpKeepAlive: 0,
       ...keylogTo(values.keylog),
     }

@@ -43,7 +43,7 @@ export const pendingOptions = {
 } as const
 
 export const aliveOption = {
-  'keep-alive': {
+  heartbeat: {
     value: 'TIME',
     summary:
       'sends something over a channel at least so often, and ends it when a peer that does so too is silent three times as long; 0 is never',
