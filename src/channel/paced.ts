@@ -17,7 +17,7 @@ export type PacedWrite = (bytes: Uint8Array, callback: (error?: unknown) => void
  *       the server reads the client's header                     the client reads the server's
  *       now: SETTLE_MS
  *     record ──────────────────────────────▶                   from here on the server sends records too
- *       GAP_MS behind a short record
+ *       GAP_MS behind a short record; LONG_GAP_MS behind one that has waited itself
  *     record, record, … ───────────────────▶                   none behind a full one
  *
  * Whoever hears nothing of the other end's waits HOLD_MS behind its own header, and twice the handshake's round trip: a link that
@@ -34,6 +34,8 @@ export class PacedSender {
   /** When the last message of the handshake went out, and before when no record does: as of `performance.now()`. */
   #messageAt = 0
   #notBefore = 0
+  /** How long the record behind the next short one waits, in ms. */
+  #gap = GAP_MS
   #headerSent = false
   #peerIsReady = false
 
@@ -99,14 +101,21 @@ export class PacedSender {
       this.#timer = setTimeout(this.#next, Math.ceil(wait))
       return
     }
+    if (this.#state !== 'waiting') this.#gap = GAP_MS
     this.#state = 'writing'
     const isRecord = this.#headerSent
     const unit = isRecord ? this.#engine.take() : this.#takeMessage()
     this.#write(unit, error => {
       if (error) return this.stop()
-      if (isRecord && unit.length < RECORD_LIMIT_1) this.#notBefore = performance.now() + GAP_MS
+      if (isRecord && unit.length < RECORD_LIMIT_1) this.#leaveGap()
       this.#next()
     })
+  }
+
+  /** The reader may be late once: the more short records follow each other, the more often it has to be in time. */
+  #leaveGap(): void {
+    this.#notBefore = performance.now() + this.#gap
+    this.#gap = LONG_GAP_MS
   }
 
   #rest(): void {
@@ -138,3 +147,4 @@ const HOLD_MS = 50
 const MOST_HOLD_MS = 1000
 const SETTLE_MS = 5
 const GAP_MS = 3
+const LONG_GAP_MS = 8
