@@ -1,13 +1,55 @@
 import type { Engine } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { encodePublicKey } from '../keys/text.js'
-import type { Peer, ServerOptions } from './options.js'
+import type { Authorize, Peer, ServerOptions } from './options.js'
 
-/** Where a client connects from, as far as its transport knows. */
-export type PeerPlace = Pick<Peer, 'remoteAddress' | 'remotePort'>
+/** A client that has proved its key, and waits to be let in. */
+export interface Applicant<Channel> extends Pick<Peer, 'signal'> {
+  readonly engine: Engine
+  /** Where it connects from, as far as its transport knows. */
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+  /** Rejects if it is gone, or its time is over. */
+  readonly failed: Promise<unknown>
+  /** Throws what it has failed with. */
+  check(): void
+  /** Tells it so, and opens the channel. @param authorization what `authorize` attached to it */
+  accept(authorization?: object): Channel
+  /** Tells it so. @param error for the operator */
+  refuse(told: string, error: ChannelError): void
+}
+
+/**
+ * Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel.
+ * @throws ChannelError PEER_NOT_AUTHORIZED; what it has failed with
+ */
+export async function admit<Channel>(
+  { authorize }: Pick<ServerOptions, 'authorize'>,
+  applicant: Applicant<Channel>,
+): Promise<Channel> {
+  applicant.check()
+  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant), applicant.failed])
+  const answer = (await asking) as true | object | Refusal
+  applicant.check()
+  if (!(answer instanceof Refusal)) return applicant.accept(answer === true ? undefined : answer)
+  applicant.refuse(answer.told, answer.error)
+  throw answer.error
+}
+
+/** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
+export function warnOfVersion1({ authorize, versions }: Readonly<ServerOptions>, warn: (text: string) => void): void {
+  if (warned || authorize === 'anyone' || !versions?.includes(1)) return
+  warned = true
+  warn(
+    'in version 1, a client may not hold the key that authorize is asked about: ' +
+      'read “What version 1 does not give” in docs/protocol.md',
+  )
+}
+
+let warned = false
 
 /** A no: what the client is told, and the operator. */
-export class Refusal {
+class Refusal {
   readonly told: string
   readonly error: ChannelError
 
@@ -26,37 +68,21 @@ export class Refusal {
   }
 }
 
-/** What `authorize` says of a client that has proved its key: true, what it attached, or a refusal. */
-export async function askAuthorize(
-  { authorize }: Pick<ServerOptions, 'authorize'>,
-  engine: Engine,
-  asked: Pick<Peer, 'signal'>,
-  place: PeerPlace = {},
-): Promise<true | object | Refusal> {
-  if (authorize === 'anyone') return true
-  const { remotePublicKey } = engine
+type Asked = Omit<Applicant<unknown>, 'accept' | 'refuse'>
+
+async function ask(authorize: Authorize, applicant: Asked): Promise<true | object | Refusal> {
+  const { remotePublicKey } = applicant.engine
   try {
-    const answer = await authorize(peerOf(engine, asked, place))
+    const answer = await authorize(peerOf(applicant))
     return answer === true || (typeof answer === 'object' && answer !== null) ? answer : new Refusal(remotePublicKey)
   } catch (cause) {
     return new Refusal(remotePublicKey, cause ?? 'nothing')
   }
 }
 
-/** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
-export function warnOfVersion1({ authorize, versions }: Readonly<ServerOptions>, warn: (text: string) => void): void {
-  if (warned || authorize === 'anyone' || !versions?.includes(1)) return
-  warned = true
-  warn(
-    'in version 1, a client may not hold the key that authorize is asked about: ' +
-      'read “What version 1 does not give” in docs/protocol.md',
-  )
-}
-
-let warned = false
-
 /** What most never ask for is made when they do. */
-function peerOf(engine: Engine, asked: Pick<Peer, 'signal'>, place: PeerPlace): Peer {
+function peerOf(applicant: Asked): Peer {
+  const { engine, remoteAddress, remotePort } = applicant
   const { remotePublicKey: publicKey, localPublicKey, handshakeHash, version = 2 } = engine
   return {
     publicKey,
@@ -66,9 +92,10 @@ function peerOf(engine: Engine, asked: Pick<Peer, 'signal'>, place: PeerPlace): 
     localPublicKey,
     version,
     get signal() {
-      return asked.signal
+      return applicant.signal
     },
     ...(handshakeHash && { handshakeHash }),
-    ...place,
+    ...(remoteAddress !== undefined && { remoteAddress }),
+    ...(remotePort !== undefined && { remotePort }),
   }
 }

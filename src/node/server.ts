@@ -1,6 +1,6 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { askAuthorize, type PeerPlace, Refusal, warnOfVersion1 } from '../channel/authorize.js'
+import { admit, warnOfVersion1 } from '../channel/authorize.js'
 import { serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { OWN_KEYS, serverSetup } from '../engine/options.js'
@@ -108,31 +108,34 @@ export class SecureServer extends net.Server {
     handshake.drop()
   }
 
-  /** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
   async #serve(handshake: Handshake): Promise<SecureSocket> {
     const link = await handshake.connected
     handshake.check()
     this.#pending.move(handshake, 'proved')
-    const ask = () => askAuthorize(this.#options, link.engine, handshake, placeOf(link))
-    const answer = this.#options.authorize !== 'anyone' ? await Promise.race([ask(), handshake.failed]) : true
-    handshake.check()
-    handshake.finish()
-    try {
-      if (!(answer instanceof Refusal)) {
-        // The socket sends it, with what the application writes at once.
-        link.engine.accept()
-        const socket = new SecureSocket(link.engine, this.#options, answer === true ? undefined : answer)
-        steps.attach(socket, link, this.#options)
-        return socket
-      }
-      link.engine.refuse(answer.told)
-      link.farewell(false, undefined, handshake.lastMoments)
-    } catch (error) {
-      // Its time has been stopped: nothing else would end it.
-      link.destroy()
-      throw error
-    }
-    throw answer.error
+    const { remoteAddress, remotePort } = link.transport as net.Socket
+    return admit(this.#options, {
+      engine: link.engine,
+      remoteAddress,
+      remotePort,
+      get signal() {
+        return handshake.signal
+      },
+      failed: handshake.failed,
+      check: () => handshake.check(),
+      // The socket sends it, with what the application writes at once.
+      accept: authorization =>
+        settle(handshake, link, () => {
+          link.engine.accept()
+          const socket = new SecureSocket(link.engine, this.#options, authorization)
+          steps.attach(socket, link, this.#options)
+          return socket
+        }),
+      refuse: told =>
+        settle(handshake, link, () => {
+          link.engine.refuse(told)
+          link.farewell(false, undefined, handshake.lastMoments)
+        }),
+    })
   }
 
   #report(error: Error, transport: Duplex): void {
@@ -183,9 +186,15 @@ function discard(transport: Duplex): void {
   transport.destroy()
 }
 
-function placeOf({ transport }: Link): PeerPlace {
-  const { remoteAddress, remotePort } = transport as net.Socket
-  return { ...(remoteAddress !== undefined && { remoteAddress }), ...(remotePort !== undefined && { remotePort }) }
+/** Stops its time, and does the last of it: if that fails, nothing else would end it. */
+function settle<T>(handshake: Handshake, link: Link, last: () => T): T {
+  handshake.finish()
+  try {
+    return last()
+  } catch (error) {
+    link.destroy()
+    throw error
+  }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: as net.Server declares its listeners

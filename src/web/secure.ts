@@ -1,4 +1,4 @@
-import { askAuthorize, Refusal, warnOfVersion1 } from '../channel/authorize.js'
+import { type Applicant, admit, warnOfVersion1 } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type ClientOptions,
@@ -96,28 +96,37 @@ export async function open(from: Opening, role: 'client' | 'server', asked: unkn
   }
 }
 
-/** Authenticate first, authorize after: a client that is refused is told so over its own encrypted channel. */
 async function shakeHands(connection: Connection, { role, options }: Role): Promise<SecureChannel> {
   await connection.connected
-  if (role !== 'server') {
-    const channel = new SecureChannel(connection)
-    if (options.waitForAccept) await channel.accepted
-    return channel
-  }
+  if (role === 'server') return admit(options, applicantOf(connection))
+  const channel = new SecureChannel(connection)
+  if (options.waitForAccept) await channel.accepted
+  return channel
+}
+
+function applicantOf(connection: Connection): Applicant<SecureChannel> {
   const gone = new AbortController()
-  connection.closed.catch(error => gone.abort(error))
-  const asking = askAuthorize(options, connection.engine, gone)
-  // It does not close before it is handed over: it fails.
-  const answer = await Promise.race([asking, connection.closed]).catch(error => {
-    throw connection.failure ? connection.failure.error : error
-  })
-  if (connection.failure) throw connection.failure.error
-  if (answer instanceof Refusal) {
-    connection.refuse(answer.told, answer.error)
-    throw answer.error
+  const check = () => {
+    if (connection.failure) throw connection.failure.error
   }
-  connection.accept()
-  return new SecureChannel(connection, answer === true ? undefined : (answer as object))
+  // It does not close before it is handed over: it fails.
+  const failed = connection.closed.catch(error => {
+    gone.abort(error)
+    check()
+    throw error
+  })
+  failed.catch(() => {})
+  return {
+    engine: connection.engine,
+    signal: gone.signal,
+    failed,
+    check,
+    accept(authorization) {
+      connection.accept()
+      return new SecureChannel(connection, authorization)
+    },
+    refuse: (told, error) => connection.refuse(told, error),
+  }
 }
 
 async function createEngine({ role, options }: Role): Promise<Engine> {
