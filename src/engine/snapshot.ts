@@ -90,26 +90,19 @@ export function missing(name: string, wanted: string): ChannelError {
 }
 
 function refuseMisspelt(table: OptionTable, options: object): void {
+  const far = foreign.get(table) ?? new Set()
+  foreign.set(table, far)
   for (const name of namesOf(options)) {
-    if (Object.hasOwn(table, name) || isForeign(table, name)) continue
+    if (Object.hasOwn(table, name) || far.has(name)) continue
     const meant = Object.keys(table).find(it => isNear(plain(name), plain(it)))
     if (meant) throw new ChannelError('USE_BAD_OPTION', `${name} is no option`, { next: `${meant} may be meant` })
-    remember(table, name)
+    if (far.size < FOREIGN_NAMES) far.add(name)
   }
 }
 
 // Names that are far from all of ours, such as net's `host`: to compare them again for each connection would take longest of all.
 const foreign = new Map<OptionTable, Set<string>>()
 const FOREIGN_NAMES = 100
-
-function isForeign(table: OptionTable, name: string): boolean {
-  return foreign.get(table)?.has(name) ?? false
-}
-
-function remember(table: OptionTable, name: string): void {
-  const names = foreign.get(table) ?? new Set()
-  if (names.size < FOREIGN_NAMES) foreign.set(table, names.add(name))
-}
 
 function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, '')
