@@ -1,5 +1,6 @@
 // What is the same everywhere.
 
+export type { WireBytes } from './engine/wire-tap.js'
 export { type Alert, ChannelError, type ChannelErrorCode } from './errors.js'
 export { type Address, formatAddress, parseAddress } from './keys/address.js'
 export type { KeyPair } from './keys/pair.js'

@@ -11,11 +11,14 @@ import {
 import { KEY_BYTES } from '../wire/layout.js'
 import { errorOf } from './failure.js'
 import { checkInteger, type Setup, type Version } from './options.js'
+import { type WireTap, wireTap } from './wire-tap.js'
 
 /** One channel in linear memory: its place, and the first error of the peer's, which sticks. Both directions of an engine work on it. */
 export class Handle {
   readonly core: Core
   readonly setup: Setup
+  /** Of the option `onWire`, if it is set. */
+  readonly tap: WireTap | undefined
   #channel: number
   #error: ChannelError | undefined
 
@@ -23,6 +26,7 @@ export class Handle {
   constructor(core: Core, setup: Setup) {
     this.core = core
     this.setup = setup
+    this.tap = wireTap(setup.options.onWire)
     this.#channel = createChannel(core, setup)
     const status = core.exports.status(this.#channel)
     if (status < 0) {

@@ -30,6 +30,8 @@ import {
   yesOrNo,
 } from './snapshot.js'
 
+import type { WireBytes } from './wire-tap.js'
+
 export { badOption, checkInteger } from './snapshot.js'
 
 export type Version = 1 | 2
@@ -56,6 +58,11 @@ export interface EngineOptions {
   allowTruncation?: boolean
   /** Key log, for looking at captured bytes: gets two lines a connection, which open all of its records. */
   onKeys?: (line: string) => void
+  /**
+   * Sees the bytes as they go and come, on their way into the core and out of it. It must not call the channel; what it throws is reported
+   * as an exception that nobody has caught.
+   */
+  onWire?: (wire: WireBytes) => void
 }
 
 interface ClientOnly extends EngineOptions {
@@ -271,6 +278,7 @@ const ENGINE_OPTIONS: OptionTable = {
   native: yesOrNo,
   allowTruncation: yesOrNo,
   onKeys: method,
+  onWire: method,
 }
 
 /** What a server may change while it runs. */

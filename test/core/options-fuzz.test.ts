@@ -27,7 +27,7 @@ function random(below: number): number {
 const pick = <T>(from: readonly T[]): T => from[random(from.length)] as T
 
 const NAMES =
-  `keyPair context padding maxRecord rekeyAfter native allowTruncation onKeys version serverKey middleboxKey versions
+  `keyPair context padding maxRecord rekeyAfter native allowTruncation onKeys onWire version serverKey middleboxKey versions
   strangers handshakeTimeout idleTimeout heartbeat keepAlive signal authorize waitForAccept allowHalfOpen maxPendingHandshakes role stream
   authorise serverkey server_key contxt __proto__ constructor toString host port path secret length then`.split(/\s+/)
 

@@ -132,6 +132,7 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   native: { sound: () => false, wrong: 'no' },
   allowTruncation: { sound: () => false, wrong: 1 },
   onKeys: { sound: () => () => {}, wrong: 'file' },
+  onWire: { sound: () => () => {}, wrong: 'tap' },
   version: { sound: () => 2, wrong: 3 },
   serverKey: { sound: () => serverKeys.publicKey.slice(), wrong: 'pk_' },
   serverKeys: { sound: () => [serverKeys.publicKey.slice()], wrong: ['pk_'] },
@@ -156,7 +157,17 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   publicKey: { sound: () => serverKeys.publicKey.slice(), wrong: 'pk_' },
   secretKey: { sound: () => serverKeys.secretKey.slice(), wrong: 'sk_' },
 }
-const ENGINE = ['keyPair', 'context', 'padding', 'maxRecord', 'rekeyAfter', 'native', 'allowTruncation', 'onKeys']
+const ENGINE = [
+  'keyPair',
+  'context',
+  'padding',
+  'maxRecord',
+  'rekeyAfter',
+  'native',
+  'allowTruncation',
+  'onKeys',
+  'onWire',
+]
 const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'heartbeat', 'inspect', 'signal']
 
 function optionsOf(entry: string): string[] {
