@@ -125,7 +125,7 @@ export const ERRORS = {
   },
   USE_NO_WASM: {
     means: 'channel.wasm could not be loaded',
-    next: 'in a clone run `npm ci`; in an installed package, reinstall it',
+    next: 'in a clone run `npm ci`; in an installed package, reinstall it; in a bundle, import `nopki/inline` first',
   },
 } as const
 

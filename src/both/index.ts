@@ -1,7 +1,36 @@
-// The types of `nopki` for a compiler that is not told for which runtime ("moduleResolution": "bundler"): the names of both. What a
-// program gets is node's or web's: package.json.
+// nopki in Node, Deno and Bun: sockets, and what there is over Web Streams and WebSockets. A program for a browser that is rendered at a
+// server, or checked by a compiler that is not told for which runtime ("moduleResolution": "bundler"), finds its names here too.
 
-export * from '../node/index.js'
+export {
+  type Address,
+  type Alert,
+  ChannelError,
+  type ChannelErrorCode,
+  type ChannelOptions,
+  type ClientOptions,
+  type ConnectOptions,
+  type ConnectTarget,
+  connect,
+  connectSocket,
+  createServer,
+  decodeBareKey,
+  decodePublicKey,
+  decodeSecretKey,
+  encodePublicKey,
+  encodeSecretKey,
+  formatAddress,
+  generateKeyPair,
+  type KeyPair,
+  type Peer,
+  parseAddress,
+  publicKeyOf,
+  ready,
+  type SecureServer,
+  SecureSocket,
+  type ServeOptions,
+  type ServerOptions,
+  type WasmSource,
+} from '../node/index.js'
 export {
   acceptWebSocket,
   type BunServerWebSocket,
@@ -11,10 +40,8 @@ export {
   connectWebSocket,
   type PortLike,
   portStreams,
-  ready,
   type SecureChannel,
   type SecureOptions,
   secure,
-  type WasmSource,
   type WebSocketLike,
 } from '../web/index.js'

@@ -1,11 +1,26 @@
-// nopki in Node, Deno and Bun: channels over node:net.
+// nopki/node: channels over node:net, in Node, Deno and Bun.
 
 import { derivePublicKey, drawKeyPair, type KeyPair } from '../keys/pair.js'
 import { nodeCore } from './load.js'
 
 export type { Peer } from '../channel/options.js'
-export * from '../index.js'
+export {
+  type Address,
+  type Alert,
+  ChannelError,
+  type ChannelErrorCode,
+  decodeBareKey,
+  decodePublicKey,
+  decodeSecretKey,
+  encodePublicKey,
+  encodeSecretKey,
+  formatAddress,
+  type KeyPair,
+  parseAddress,
+} from '../index.js'
+export type { WasmSource } from '../load/compile.js'
 export { type ConnectTarget, connect, connectSocket } from './connect.js'
+export { ready } from './load.js'
 export type { ChannelOptions, ClientOptions, ConnectOptions, ServerOptions } from './options.js'
 export { createServer, type SecureServer, type ServeOptions } from './server.js'
 export { SecureSocket } from './socket.js'

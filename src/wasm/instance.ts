@@ -1,8 +1,8 @@
-import { instantiateSync } from '@assemblyscript/loader'
-import { ChannelError, ERRORS } from '../errors.js'
+import { ChannelError } from '../errors.js'
 import type { CoreExports } from './exports.js'
+import { noWasm } from './failure.js'
 import type { HostImports, HostPrimitives } from './host.js'
-import { simdMissing } from './simd.js'
+import { demangle } from './loader.js'
 import { VERSION, VERSION_SECTION } from './version.js'
 
 /** Fills an array with random bytes. Anything but a cryptographic source is for tests alone. */
@@ -39,18 +39,14 @@ export class Core {
       ...(primitives?.imports((pointer, length) => this.view(pointer, length)) ?? NO_PRIMITIVES),
     }
     try {
-      const compiled = module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module as BufferSource)
-      checkVersion(compiled)
-      const { instance } = instantiateSync(compiled, { host })
-      // The loader wraps each export, and a module's own object of them is slow to look things up in.
-      this.exports = { ...(instance.exports as unknown as CoreExports) }
+      const { exports } = new WebAssembly.Instance(checkVersion(compiled(module)), { host })
+      // A module's own object of exports is slow to look things up in.
+      this.exports = demangle<CoreExports>(exports)
       this.#memory = this.exports.memory
       this.#bytes = new Uint8Array(this.#memory.buffer)
       this.arena = this.exports.createArena()
     } catch (cause) {
-      if (cause instanceof ChannelError) throw cause
-      const next = simdMissing() ?? ERRORS.USE_NO_WASM.next
-      throw new ChannelError('USE_NO_WASM', 'channel.wasm does not instantiate', { next, cause })
+      throw noWasm('channel.wasm does not instantiate', cause)
     }
   }
 
@@ -117,11 +113,31 @@ export class Core {
 const none = () => -1
 const NO_PRIMITIVES: HostImports = { multiply: none, seal: none, open: none }
 
-/** One of another release may have the same exports, and mean something else by them. */
-function checkVersion(module: WebAssembly.Module): void {
+/** Whether it is a compiled module, of any realm: another's is no instance of this one's `WebAssembly.Module`. */
+export function isModule(source: unknown): boolean {
+  try {
+    WebAssembly.Module.exports(source as WebAssembly.Module)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Compiles, unless that is done. @throws ChannelError USE_NO_WASM */
+export function compiled(source: WasmModule | Uint8Array): WasmModule {
+  if (isModule(source)) return source
+  try {
+    return new WebAssembly.Module(source as Uint8Array<ArrayBuffer>)
+  } catch (cause) {
+    throw noWasm('channel.wasm does not compile', cause)
+  }
+}
+
+/** One of another release may have the same exports, and mean something else by them. @throws ChannelError USE_NO_WASM */
+export function checkVersion(module: WasmModule): WasmModule {
   const [section] = WebAssembly.Module.customSections(module, VERSION_SECTION)
   const found = section && new TextDecoder().decode(section)
-  if (found === VERSION) return
+  if (found === VERSION) return module
   const what = found ? `is of version ${found}` : 'is not one of this package'
   throw new ChannelError('USE_NO_WASM', `the channel.wasm that was found ${what}, and its JavaScript of ${VERSION}`, {
     next: 'take both from the same release, and let no cache keep the old one',

@@ -13,13 +13,15 @@ const NEUTRAL: Record<string, string[]> = {
   inspect: ['wire'],
   wasm: ['wire', 'errors'],
   keys: ['wasm', 'wire', 'errors'],
+  load: ['keys', 'wasm', 'wire', 'errors'],
+  inline: ['load', 'keys', 'wasm', 'wire', 'errors'],
   engine: ['keys', 'wasm', 'wire', 'errors'],
   channel: ['engine', 'keys', 'wasm', 'wire', 'errors'],
   index: ['channel', 'engine', 'keys', 'wasm', 'wire', 'errors'],
 }
 const ADAPTERS = {
-  node: ['index', 'channel', 'engine', 'keys', 'wasm', 'wire', 'errors'],
-  web: ['index', 'channel', 'engine', 'keys', 'wasm', 'wire', 'errors'],
+  node: ['index', 'channel', 'engine', 'load', 'keys', 'wasm', 'wire', 'errors'],
+  web: ['index', 'channel', 'engine', 'load', 'keys', 'wasm', 'wire', 'errors'],
 }
 const SEES: Record<string, string[]> = {
   ...NEUTRAL,

@@ -128,7 +128,8 @@ function targetsOf(map: unknown): string[] {
 }
 
 const WRONG = 'export const text: string = 1\n'
-const MOST_PACKED = 400_000
+// channel.wasm is in it twice: nopki/inline has it as text.
+const MOST_PACKED = 500_000
 const ATTW = ['--profile', 'esm-only', '--format', 'json', '--exclude-entrypoints', './channel.wasm', './package.json']
 
 test.run()

@@ -65,7 +65,6 @@ export function pageOf(folder: string, script: string): Page {
       nopki: target(exports['.']),
       'nopki/web': target(exports['./web']),
       '#wasm': target(imports['#wasm']),
-      '@assemblyscript/loader': '/node_modules/@assemblyscript/loader/index.js',
     },
   })
   const hash = createHash('sha256').update(map).digest('base64')

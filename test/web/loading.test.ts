@@ -1,12 +1,12 @@
 // Where channel.wasm comes from, what is said where it does not, and what bundlers make of the package.
 
 import { execFile, execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliCompressSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
@@ -14,13 +14,16 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { build as viteBuild } from 'vite'
 import type { ChannelError } from '../../src/errors.js'
+import * as host from '../../src/node/wasm.js'
+import { Core } from '../../src/wasm/instance.js'
 import { skipped } from '../runtimes/skip.js'
 import { wasm } from '../support/engines.js'
 import { rejects } from '../support/sockets.js'
 
-const { compile } = await import('../../src/web/load/compile.js')
+const { compile } = await import('../../src/load/compile.js')
+const { loadCore, loadedCore } = await import('../../src/web/load/load.js')
 
-type CoreModule = typeof import('../../src/web/load/load.js')
+type LoadModule = typeof import('../../src/load/load.js')
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'nopki-loading-'))
@@ -60,13 +63,16 @@ const PAGES: Record<string, (response: ServerResponse) => unknown> = {
 let copies = 0
 
 /** The module that loads, as a program has it that has just started. */
-function fresh(): Promise<CoreModule> {
-  return import(`../../src/web/load/load.js?${copies++}`)
+async function fresh(): Promise<(source?: unknown) => Promise<object>> {
+  const { loadModule }: LoadModule = await import(`../../src/load/load.js?${copies++}`)
+  return source => loadModule(host, source as URL)
 }
 
 test('from a URL, a response, bytes, a compiled module, and promises of them', async () => {
   const typed: Record<string, () => unknown> = {
     URL: () => new URL(url('good')),
+    file: () => pathToFileURL(join(root, 'build/channel.wasm')),
+    path: () => join(root, 'build/channel.wasm'),
     string: () => url('untyped'),
     response: () => fetch(url('good')),
     bytes: () => wasm,
@@ -74,16 +80,15 @@ test('from a URL, a response, bytes, a compiled module, and promises of them', a
     module: () => compile(wasm),
   }
   for (const [what, source] of Object.entries(typed)) {
-    const { ready, loadedCore } = await fresh()
-    await ready(source() as never)
-    assert.ok(loadedCore().bytesInUse >= 0, what)
+    const load = await fresh()
+    const module = await load(source())
+    assert.ok(new Core(module).bytesInUse >= 0, what)
     // What is loaded stays.
-    await ready(url('missing'))
+    assert.is(await load(url('missing')), module)
   }
 })
 
 test('calls that come while it loads share one instance', async () => {
-  const { loadCore, loadedCore } = await fresh()
   const [one, two] = await Promise.all([loadCore(url('good')), loadCore()])
   assert.is(one, two)
   assert.is(loadedCore(), one)
@@ -102,17 +107,17 @@ const FAULTS: Record<string, RegExp> = {
 
 test('what is not this channel.wasm is an error that says what it was, and the next call may load another', async () => {
   for (const [page, message] of Object.entries(FAULTS)) {
-    const { ready } = await fresh()
-    const error = await rejects(ready(url(page)), 'USE_NO_WASM')
+    const load = await fresh()
+    const error = await rejects(load(url(page)), 'USE_NO_WASM')
     assert.match(error.message, message, page)
     if (page !== 'other' && page !== 'foreign') assert.match(error.message, 'await ready(url)', page)
-    await ready(url('good'))
+    await load(url('good'))
   }
   for (const source of [new Uint8Array(), new Uint8Array(100), wasm.subarray(0, 5000), 7, {}]) {
-    await rejects((await fresh()).ready(source as never), 'USE_NO_WASM')
+    await rejects((await fresh())(source), 'USE_NO_WASM')
   }
-  await rejects((await fresh()).ready('http://127.0.0.1:1/'), /no WebAssembly: fetch failed/)
-  await rejects((await fresh()).ready('no url'), 'USE_NO_WASM')
+  await rejects((await fresh())('http://127.0.0.1:1/'), /no WebAssembly: fetch failed/)
+  await rejects((await fresh())('no file'), /no file gave no WebAssembly: ENOENT/)
 })
 
 /** Runs a module, in a process of its own, as the conditions say, and gives what it prints. */
@@ -175,14 +180,40 @@ test('a browser has to load first, and an import does nothing by itself', () => 
   assert.equal(loading.trim().split('\n'), ['USE_NOT_LOADED', 'USE_NO_WASM', 'none'])
 })
 
-test('node has connect by the same name, and keys at once', () => {
+test('node has sockets and Web Streams by the same name, and keys at once', () => {
   const out = run(
     `import * as nopki from 'nopki'
      import * as web from 'nopki/web'
-     console.log(typeof nopki.connect, typeof nopki.secure, typeof web.secure, web.generateKeyPair().publicKey.length)`,
+     console.log(typeof nopki.connect, nopki.secure === web.secure, web.generateKeyPair().publicKey.length)`,
   )
-  assert.is(out.trim(), 'function undefined function 32')
+  assert.is(out.trim(), 'function true 32')
 })
+
+test('the names of `nopki` in Node are those of sockets and of Web Streams, and no name means two things', async () => {
+  const [both, node, web] = await Promise.all([
+    import('../../src/both/index.js'),
+    import('../../src/node/index.js'),
+    import('../../src/web/index.js'),
+  ])
+  assert.equal(Object.keys(both).sort(), [...new Set([...Object.keys(node), ...Object.keys(web)])].sort())
+  for (const source of ['node', 'web']) {
+    const names = typesOf(`src/${source}/index.ts`)
+    assert.ok(names.includes('ChannelErrorCode'))
+    for (const name of names) assert.ok(typesOf('src/both/index.ts').includes(name), `${name} of ${source}`)
+  }
+})
+
+/** The names of types that a file exports. */
+function typesOf(file: string): string[] {
+  const lists = readFileSync(join(root, file), 'utf8').matchAll(/export (type )?\{([^}]*)\}/g)
+  return [...lists].flatMap(([, all, list = '']) =>
+    list
+      .split(',')
+      .filter(it => all || it.trim().startsWith('type '))
+      .map(it => it.trim().replace(/^type /, ''))
+      .filter(it => it !== ''),
+  )
+}
 
 /** A bundle of a program, as users make theirs. */
 async function bundle(source: string, options: BuildOptions = {}) {

@@ -3,3 +3,6 @@
 export function findWasm(): URL {
   return new URL('../../../channel.wasm', import.meta.url)
 }
+
+/** There are no files. */
+export const readFile = undefined

@@ -6,3 +6,6 @@ import type { WasmModule } from '../../wasm/instance.js'
 export function findWasm(): WasmModule {
   return module
 }
+
+/** There are no files. */
+export const readFile = undefined

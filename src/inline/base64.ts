@@ -1,0 +1,3 @@
+// The build puts channel.wasm here (tools/inline.js).
+
+export const BASE64: string = ''

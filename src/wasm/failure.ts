@@ -1,0 +1,21 @@
+import { ChannelError } from '../errors.js'
+
+/** The error of what did not become channel.wasm; where the engine lacks something, it says that. */
+export function noWasm(reason: string, cause: unknown, next?: string): ChannelError {
+  if (cause instanceof ChannelError) return cause
+  const { lack = reason, what = next } = missing() ?? {}
+  return new ChannelError('USE_NO_WASM', lack, { ...(what && { next: what }), cause })
+}
+
+/** What this engine lacks of what channel.wasm needs, and what to do about it. */
+function missing(): { lack?: string; what: string } | undefined {
+  if (typeof WebAssembly === 'undefined') {
+    return {
+      lack: 'this engine has no WebAssembly',
+      what: 'nopki needs it: Node has it without --jitless; Hermes, and browsers in lockdown mode, have none',
+    }
+  }
+  // A module with the type of a function that returns a vector.
+  if (WebAssembly.validate(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123))) return undefined
+  return { what: 'channel.wasm needs WebAssembly SIMD, as engines have since 2023 (Safari 16.4)' }
+}
