@@ -72,7 +72,7 @@ still(test, 'a time of 0 is none; a timer in the background keeps no process', c
 })
 
 /** One end with its liveness, and what it has done. */
-function living(options: { keepAlive?: number; idleTimeout?: number }, version: 1 | 2 = 2) {
+function living(options: { heartbeat?: number; idleTimeout?: number }, version: 1 | 2 = 2) {
   const { client, server } = connectedPair(version, { core: freshCore() })
   hear(server, takeAll(client))
   const channel = {
@@ -103,7 +103,7 @@ const KEEP_ALIVE_BYTES = { 1: 21, 2: 21 }
 
 for (const version of [1, 2] as const) {
   still(test, `v${version}: a keep-alive goes out when nothing else has for so long`, clock => {
-    const { channel, liveness } = living({ keepAlive: 1000 }, version)
+    const { channel, liveness } = living({ heartbeat: 1000 }, version)
     clock.advance(999)
     assert.equal(channel.sent, [])
     clock.advance(1)
@@ -126,7 +126,7 @@ for (const version of [1, 2] as const) {
 }
 
 still(test, 'bytes that wait to be sent are what keeps the link alive', clock => {
-  const { channel, client } = living({ keepAlive: 1000 })
+  const { channel, client } = living({ heartbeat: 1000 })
   client.write(Buffer.from('waits'))
   const waiting = client.sendWindow().length
   clock.advance(1000)
@@ -143,7 +143,7 @@ still(test, 'bytes that wait to be sent are what keeps the link alive', clock =>
 })
 
 still(test, 'a channel that has failed, and waits to be read, sends no keep-alive', clock => {
-  const { channel } = living({ keepAlive: 1000 })
+  const { channel } = living({ heartbeat: 1000 })
   channel.failure = new Error('gone')
   clock.advance(5000)
   assert.equal(channel.sent, [])
@@ -221,7 +221,7 @@ still(test, 'a channel that failed while what came before waits to be read: that
 })
 
 still(test, 'an error in a timer is the channel’s', clock => {
-  for (const options of [{ keepAlive: 1000 }, { idleTimeout: 1000 }]) {
+  for (const options of [{ heartbeat: 1000 }, { idleTimeout: 1000 }]) {
     const { channel, client } = living(options)
     client.close()
     clock.advance(1001)
