@@ -64,6 +64,8 @@ export function pageOf(folder: string, script: string): Page {
     imports: {
       nopki: target(exports['.']),
       'nopki/web': target(exports['./web']),
+      'nopki/inspect': target(exports['./inspect']),
+      'nopki/engine': target(exports['./engine']),
       '#wasm': target(imports['#wasm']),
     },
   })
