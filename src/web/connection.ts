@@ -1,5 +1,5 @@
 import { Acceptance } from '../channel/acceptance.js'
-import { Credit, costOf } from '../channel/credit.js'
+import { Credit } from '../channel/credit.js'
 import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
 import { memoryOf } from '../channel/inspect.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
@@ -9,34 +9,30 @@ import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { CONTROL_ACCEPTED } from '../wire/stream.js'
-import { Gate } from './gate.js'
-import { Inbox } from './inbox.js'
-import { type ByteStreams, CarrierFault, Link } from './link.js'
+import type { Inbox } from './inbox.js'
+import { Incoming, type IncomingOwner } from './incoming.js'
+import { type ByteStreams, Link } from './link.js'
 import { Outgoing } from './outgoing.js'
 
 /** One end of a channel over a pair of streams, from its first byte to its last. */
-export class Connection implements LiveChannel {
+export class Connection implements LiveChannel, IncomingOwner {
   readonly engine: Engine
-  readonly inbox: Inbox
   readonly outgoing: Outgoing
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
   /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
   peer: Pick<Engine, 'remotePublicKey' | 'localPublicKey' | 'handshakeHash' | 'version'> | undefined
-  /** Waits until the application has read. */
-  stopped = false
+  /** `leaving`: the application is done with it; the peer has a while to read the last words. */
+  phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
   #options: ChannelOptions
-  /** `leaving`: the application is done with it; the peer has a while to read the last words. */
-  #phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
   #acceptance: Acceptance
   #connected = withResolvers<void>()
   #closed = withResolvers<void>()
-  #taken = new Gate()
+  #incoming: Incoming
   #receiving = true
-  #discards = false
   #carrierError: unknown
   #timers = new Set<Timer>()
   #liveness: Liveness | undefined
@@ -50,7 +46,7 @@ export class Connection implements LiveChannel {
     this.#link.onRoom = () => this.#sealCredit()
     this.#link.onSent = () => this.#liveness?.sent()
     this.#link.onWriteError = error => this.#onWriteError(error)
-    this.inbox = new Inbox(cost => this.#onTaken(cost))
+    this.#incoming = new Incoming(engine, this.#link, this.#credit, this)
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
     // Who waits for one of them gets the error; nobody has to wait for all.
     for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
@@ -77,6 +73,11 @@ export class Connection implements LiveChannel {
     return memoryOf(this.engine, this.#options)
   }
 
+  /** What waits for the application. */
+  get inbox(): Inbox {
+    return this.#incoming.inbox
+  }
+
   /** What the channel has failed with. */
   get failure(): { error: unknown } | undefined {
     return this.#failure
@@ -84,8 +85,8 @@ export class Connection implements LiveChannel {
 
   /** The handshake is over, and the application gets the channel. */
   handOver(): void {
-    if (this.#phase !== 'handshake') return
-    this.#phase = 'open'
+    if (this.phase !== 'handshake') return
+    this.phase = 'open'
     // What carries the channel keeps the process alive as well.
     this.#liveness = new Liveness(this, this.#options)
     this.#credit.widen()
@@ -105,17 +106,16 @@ export class Connection implements LiveChannel {
   /** Ends the channel with an alert. What the peer still sends is thrown away. Resolves when the peer is gone, or 30 s later. */
   async alert(code: number, text: string): Promise<void> {
     await this.outgoing.alert(code, text)
-    this.#leave(undefined, true)
+    this.#leave({ patient: true })
     await this.closed
   }
 
   /** Ends this direction, and throws away what the peer still sends, unless somebody `reads` it. Resolves when both have ended. */
   async close(reads: boolean): Promise<void> {
-    if (!this.outgoing.ended && this.#phase === 'open') await this.end()
-    if (!reads && this.#phase === 'open') {
-      this.#discards = true
-      this.inbox.fail(new ChannelError('USE_CLOSED', 'this end has closed the channel'), true)
-      this.#timer(LINGER_MS, () => this.#leave(undefined, false))
+    if (!this.outgoing.ended && this.phase === 'open') await this.end()
+    if (!reads && this.phase === 'open') {
+      this.#incoming.discard()
+      this.#timer(LINGER_MS, () => this.#leave({}))
     }
     await this.closed
   }
@@ -130,7 +130,7 @@ export class Connection implements LiveChannel {
   refuse(reason: string, error: ChannelError): void {
     this.#sealCredit()
     this.engine.refuse(reason)
-    this.#leave({ error }, false, REFUSED_LINGER_MS)
+    this.#leave({ failure: { error }, time: REFUSED_LINGER_MS })
   }
 
   /** Gives the channel up, and what waits to be read with it. The peer sees that it was cut short. */
@@ -140,7 +140,7 @@ export class Connection implements LiveChannel {
 
   /** As `destroy`, for who reads or writes; one that has said its last words still lets them out. */
   giveUp(error: unknown): void {
-    if (this.#phase !== 'leaving') this.destroy(error)
+    if (this.phase !== 'leaving') this.destroy(error)
   }
 
   /** Fails the channel: what came before is still there to be read. */
@@ -150,85 +150,34 @@ export class Connection implements LiveChannel {
 
   async #run(): Promise<void> {
     this.flush()
-    await this.#receive()
-    this.#receiving = false
-    if (this.#phase === 'leaving') await this.#seeOff()
-  }
-
-  /**
-   * Reads until the peer's direction has ended, or the channel. An error is dealt with at once, in the turn that finds it: nobody may
-   * see an alert's direction as one that has ended.
-   */
-  async #receive(): Promise<void> {
-    const { engine } = this
-    let chunk: Uint8Array = new Uint8Array()
-    let offset = 0
     try {
-      while (this.#isAlive) {
-        const event = engine.advance()
-        if (event !== 'idle') {
-          this.#onEvent(event)
-          await this.#roomToRead()
-          continue
-        }
-        // The handshake answers by itself.
-        if (!engine.connected) this.flush()
-        if (offset < chunk.length) {
-          offset += engine.receive(chunk, offset)
-          continue
-        }
-        if (engine.readEnded) return
-        this.flush()
-        chunk = await this.#read()
-        offset = 0
-      }
+      await this.#incoming.receive()
     } catch (error) {
       this.#fail(error, false)
     }
+    this.#receiving = false
+    if (this.phase === 'leaving') await this.#seeOff()
   }
 
-  /** The next bytes; where there are none any more, the engine knows it. */
-  async #read(): Promise<Uint8Array> {
-    try {
-      const chunk = await this.#link.read()
-      if (chunk) this.#liveness?.received()
-      else this.engine.receiveEnd()
-      return chunk ?? new Uint8Array()
-    } catch (error) {
-      if (error instanceof CarrierFault) throw error.fault
-      // A carrier that knows how it was closed says more of a handshake than that it was.
-      if (this.#phase === 'handshake' && error instanceof ChannelError && error.code === 'LINK_CLOSED') throw error
-      // It tells more than a write that has failed behind it.
-      this.#carrierError = error
-      if (this.#isAlive) this.engine.receiveEnd(false)
-      return new Uint8Array()
-    }
+  onReceived(): void {
+    this.#liveness?.received()
   }
 
-  /** With credit everything is taken at once, for more credit may come behind it; else the application is waited for. */
-  async #roomToRead(): Promise<void> {
-    while (!this.#credit.readsAhead && this.inbox.cost >= WAITING_BYTES && this.#isAlive) {
-      this.stopped = true
-      await this.#taken.wait()
-      this.stopped = false
-      this.#liveness?.received()
-    }
+  /** It tells more than a write that has failed after it. */
+  onCarrierError(error: unknown): void {
+    this.#carrierError = error
   }
 
-  get #isAlive(): boolean {
-    return this.#phase === 'handshake' || this.#phase === 'open'
+  onData(event: 'data' | 'message'): void {
+    this.#acceptance.heard(event)
+    this.#doubt()
   }
 
-  #onEvent(event: Exclude<EngineEvent, 'idle'>): void {
-    if (event !== 'connected') this.#link.opened()
+  onEvent(event: Exclude<EngineEvent, 'idle' | 'data' | 'message'>): void {
     this.#acceptance.heard(event)
     switch (event) {
       case 'connected':
         return this.#onConnected()
-      case 'data':
-      case 'message':
-        this.#doubt()
-        return this.#onData(this.engine.readData() as Uint8Array<ArrayBuffer>, event === 'message')
       case 'control':
         return this.#onControl(this.engine.controlReceived as Control)
       case 'alert':
@@ -246,13 +195,6 @@ export class Connection implements LiveChannel {
     this.#credit.begin()
     this.flush()
     this.#connected.resolve()
-  }
-
-  #onData(data: Uint8Array<ArrayBuffer>, endOfMessage: boolean): void {
-    const cost = costOf(data.length, endOfMessage)
-    this.#credit.opened(cost)
-    if (this.#discards) this.#onTaken(cost)
-    else this.inbox.push(data, endOfMessage)
   }
 
   #onControl(control: Control): void {
@@ -282,7 +224,7 @@ export class Connection implements LiveChannel {
 
   /** Sends the final record where it was left to later; closes the carrier where both directions have ended. */
   #finishIfDone(): void {
-    if (!this.outgoing.ended || this.#phase !== 'open') return
+    if (!this.outgoing.ended || this.phase !== 'open') return
     if (!this.engine.writeEnded && (this.#credit.dataEnded || !this.#credit.open)) {
       this.outgoing.finish().then(
         () => this.#finishIfDone(),
@@ -295,7 +237,7 @@ export class Connection implements LiveChannel {
 
   /** Both directions have ended: what was sent last has to go out. */
   #finish(): void {
-    this.#phase = 'over'
+    this.phase = 'over'
     this.#stopTimers()
     const failed = (error?: unknown) => {
       this.#closed.reject(cutShort(error))
@@ -314,28 +256,25 @@ export class Connection implements LiveChannel {
   }
 
   #fail(error: unknown, discard: boolean): void {
-    if (this.#phase === 'over') return
-    if (this.#phase === 'leaving') return this.#link.drop(error)
+    if (this.phase === 'over') return
+    if (this.phase === 'leaving') return this.#link.drop(error)
     const failure = error instanceof Error ? withCause(error, this.#carrierError) : error
     // A reject, or version 1's alert, still tells the peer why.
-    if (this.#phase === 'handshake' && tellsPeer(error) && this.engine.sendWindow().length > 0) {
-      return this.#leave({ error: failure }, false, REFUSED_LINGER_MS)
+    if (this.phase === 'handshake' && tellsPeer(error) && this.engine.sendWindow().length > 0) {
+      return this.#leave({ failure: { error: failure }, time: REFUSED_LINGER_MS })
     }
-    this.#phase = 'over'
-    this.#settle({ error: failure }, discard)
+    this.phase = 'over'
+    this.#settle({ error: failure }, { discard, asked: false })
     this.#link.drop(failure)
     this.engine.close()
   }
 
   /** Lets the peer have the last words, while the application is told that the channel is over. */
-  #leave(failure: { error: unknown } | undefined, patient: boolean, time = LINGER_MS): void {
-    if (!this.#isAlive) return
-    this.#phase = 'leaving'
-    this.#settle(
-      failure ?? { error: new ChannelError('USE_CLOSED', 'this end has closed the channel') },
-      !failure,
-      !failure,
-    )
+  #leave({ failure, patient = false, time = LINGER_MS }: Leaving): void {
+    if (this.phase === 'leaving' || this.phase === 'over') return
+    this.phase = 'leaving'
+    if (failure) this.#settle(failure, { discard: false, asked: false })
+    else this.#settle({ error: closedHere() }, { discard: true, asked: true })
     const linger = () => this.#timer(time, () => this.#link.drop(undefined))
     if (!patient) linger()
     this.#link.flush().then(
@@ -355,31 +294,27 @@ export class Connection implements LiveChannel {
     try {
       while (await this.#link.read()) {}
     } catch {}
-    this.#phase = 'over'
+    this.phase = 'over'
     this.#stopTimers()
     this.engine.close()
     this.#link.end()
     this.#closed.resolve()
   }
 
-  /** Tells everyone who waits. */
-  #settle(failure: { error: unknown }, discard: boolean, asked = false): void {
+  /**
+   * Tells everyone who waits.
+   * @param how `discard`: what waits to be read goes too. `asked`: the application has asked for it, and `closed` is no error yet
+   */
+  #settle(failure: { error: unknown }, { discard, asked }: { discard: boolean; asked: boolean }): void {
     const { error } = failure
     this.#failure = failure
     this.#stopTimers()
     this.outgoing.fail(error)
-    this.inbox.fail(error, discard)
+    this.#incoming.fail(error, discard)
     this.#acceptance.fail(() => error)
     this.#connected.reject(error)
     if (!asked) this.#closed.reject(error)
     this.onFailure(error)
-    this.#taken.open()
-  }
-
-  #onTaken(bytes: number): void {
-    this.#credit.taken(bytes)
-    this.#taken.open()
-    if (this.#isAlive) this.flush()
   }
 
   /** Where there is no room, it is sealed later; where the engine has failed, who reads it finds out. */
@@ -397,12 +332,16 @@ export class Connection implements LiveChannel {
   /** What the peer said last may explain it, and is read first. */
   #onWriteError(error: unknown): void {
     this.#carrierError ??= error
-    const fail = () => this.fail(this.#phase === 'handshake' ? closedInHandshake(error) : cutShort(error))
-    if (this.#phase === 'leaving' || this.engine.readEnded) fail()
+    const fail = () => this.fail(this.phase === 'handshake' ? closedInHandshake(error) : cutShort(error))
+    if (this.phase === 'leaving' || this.engine.readEnded) fail()
     else this.#timer(LAST_WORDS_MS, fail)
   }
 
-  /** Whether the peer has nothing more to say. */
+  /** Whether this end waits until the application has read. */
+  get stopped(): boolean {
+    return this.#incoming.stopped
+  }
+
   get blocked(): boolean {
     return this.#link.blocked
   }
@@ -412,7 +351,7 @@ export class Connection implements LiveChannel {
   }
 
   onSilent(error: ChannelError, told: boolean): void {
-    if (told) this.#leave({ error }, false)
+    if (told) this.#leave({ failure: { error } })
     else this.fail(error)
   }
 
@@ -429,5 +368,18 @@ export class Connection implements LiveChannel {
   }
 }
 
-const WAITING_BYTES = 65_536
+/** How a channel is left. */
+interface Leaving {
+  /** What it has failed with; without it, the application has closed it. */
+  failure?: { error: unknown }
+  /** Whether the peer's time begins when the carrier has taken the last words, and not at once. */
+  patient?: boolean
+  /** How long the peer has to take the last words, in ms. */
+  time?: number
+}
+
+function closedHere(): ChannelError {
+  return new ChannelError('USE_CLOSED', 'this end has closed the channel')
+}
+
 const LAST_WORDS_MS = 1000
