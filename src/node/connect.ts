@@ -22,7 +22,7 @@ type SocketTarget =
   | Omit<net.IpcNetConnectOpts, keyof ConnectOptions>
 
 /** What an address does not say. */
-type MoreOptions = Partial<ConnectOptions>
+export type MoreOptions = Partial<ConnectOptions>
 
 /**
  * Connects to a server, and resolves when it has proved its long-term key. Whether it serves this client shows later, as it does in
@@ -36,7 +36,7 @@ type MoreOptions = Partial<ConnectOptions>
 export async function connect(address: string, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: string | ConnectTarget, options?: MoreOptions): Promise<SecureSocket> {
-  const socket = start(readTarget(target, options))
+  const socket = startSocket(readTarget(target, options))
   return await new Promise((resolve, reject) => {
     socket.once('error', reject)
     socket.once('secureConnect', () => {
@@ -58,18 +58,18 @@ export async function connect(target: string | ConnectTarget, options?: MoreOpti
 export function connectSocket(address: string, options?: MoreOptions): SecureSocket
 export function connectSocket(target: ConnectTarget, options?: MoreOptions): SecureSocket
 export function connectSocket(target: string | ConnectTarget, options?: MoreOptions): SecureSocket {
-  return start(readTarget(target, options))
+  return startSocket(readTarget(target, options))
 }
 
-function start({ ours, nets }: Asked): SecureSocket {
-  checkClient(ours)
+/** As of `connectSocket`, of options that were read before. @param Kind of SecureSocket */
+export function startSocket({ ours, nets }: Asked, Kind = SecureSocket): SecureSocket {
   const core = nodeCore()
   const engine = Engine.client(
     core,
     ours.keyPair ? (ours as ClientOptions) : keep(ours, { keyPair: drawKeyPair(core) }),
   )
   const attempt = new Attempt(ours.waitForAccept === true)
-  const socket = new SecureSocket(engine, ours, undefined, attempt)
+  const socket = new Kind(engine, ours, undefined, attempt)
   if (ours.timeout) socket.setTimeout(ours.timeout)
   if (ours.keepAlive) socket.setKeepAlive(true, ours.keepAliveInitialDelay)
   if (ours.signal) heed(ours.signal, socket)
@@ -132,12 +132,14 @@ function heed(signal: AbortSignal, socket: SecureSocket): void {
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
-interface Asked {
+/** Options that were read, checked and copied: any number of sockets can be made of them. */
+export interface Asked {
   ours: Read
   nets: object
 }
 
-function readTarget(target: string | ConnectTarget, more?: MoreOptions): Asked {
+/** @throws ChannelError USE_* */
+export function readTarget(target: string | ConnectTarget, more?: MoreOptions): Asked {
   const given = [typeof target === 'string' ? parseAddress(target) : target, ...(more === undefined ? [] : [more])]
   const read = given.map(it => snapshot<Read>(CONNECT, it))
   const ours = keep<Read>(...read)
@@ -146,7 +148,7 @@ function readTarget(target: string | ConnectTarget, more?: MoreOptions): Asked {
   }
   // Who meant a stream does not mean a socket.
   if (!ours.stream && given.some(it => namesOf(it).has('stream'))) throw badOption('stream', undefined, 'a Duplex')
-  return { ours, nets: bare(...given.map(it => forNet(CONNECT, NET_OPTIONS, it))) }
+  return { ours: checkClient(ours), nets: bare(...given.map(it => forNet(CONNECT, NET_OPTIONS, it))) }
 }
 
 function twoKeys(name: string): ChannelError {

@@ -155,6 +155,11 @@ export class SecureServer extends net.Server {
   #stop(): void {
     this.#stopped = true
     if (this.listening) this.close()
+    this.dropPending()
+  }
+
+  /** Drops all that are between connecting and being let in. */
+  dropPending(): void {
     for (const handshake of this.#pending.keys()) {
       handshake.fail(new ChannelError('LINK_CLOSED', 'the server was stopped'))
       handshake.drop()

@@ -27,6 +27,7 @@ const SEES: Record<string, string[]> = {
   ...NEUTRAL,
   ...ADAPTERS,
   both: Object.keys(ADAPTERS),
+  http: ['node', ...ADAPTERS.node],
   cli: [...Object.keys(NEUTRAL), ...Object.keys(ADAPTERS)],
 }
 const NO_NODE = [...Object.keys(NEUTRAL), 'web']

@@ -1,0 +1,74 @@
+import type http from 'node:http'
+import type net from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createServer, type SecureServer, type ServeOptions } from '../node/server.js'
+import type { SecureSocket } from '../node/socket.js'
+
+/** Of node:http, and of node:http2 without TLS. */
+export type HttpServer = net.Server & Partial<Pick<http.Server, 'closeAllConnections' | 'closeIdleConnections'>>
+
+/**
+ * Has a server of node:http (or of node:http2, made by its `createServer`) take channels in place of plain connections, whatever stands on
+ * it: call it before `listen`. Its timeouts, `close` and `closeAllConnections` work as before. A request’s `socket` is the SecureSocket, with
+ * `remotePublicKey` and `authorization`.
+ *
+ * The server gets the events of a SecureServer: 'secureConnection' with the socket, 'handshakeError' with the error and the transport of
+ * a client that was not let in. `signal` closes it, too.
+ *
+ * @param options as of `createServer`; those of net are the server’s own
+ * @returns the same server
+ * @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION
+ */
+export function serveHttp<T extends HttpServer>(server: T, options: ServeOptions): T {
+  let coming: SecureSocket | undefined
+  const channels = createServer(options, socket => {
+    coming = socket
+    server.emit('secureConnection', socket)
+    coming = undefined
+  })
+  server.on('session', session => coming && introduce(session, coming))
+  // The server’s own, which begin to speak HTTP.
+  const listeners = server.listeners('connection') as ((socket: SecureSocket) => void)[]
+  server.removeAllListeners('connection')
+  for (const listener of listeners) server.on('secureConnection', listener)
+  server.on('connection', (transport: Duplex) => channels.emit('connection', transport))
+  channels.on('handshakeError', (error, transport) => void server.emit('handshakeError', error, transport))
+  closePendingToo(server, channels)
+  heed(server, options.signal)
+  return server
+}
+
+/** A session of HTTP/2 wraps its socket, and begins within the event: what the wrapper does not pass on is set on it. */
+function introduce({ socket }: { socket: object }, { remotePublicKey, authorization }: SecureSocket): void {
+  Object.assign(socket, { remotePublicKey, authorization })
+}
+
+/** `close` waits for all connections, but has those closed first that are idle: such as of a client that has not come in yet. */
+function closePendingToo(server: HttpServer, channels: SecureServer): void {
+  const { close, closeAllConnections, closeIdleConnections } = server
+  if (closeAllConnections) {
+    server.closeAllConnections = () => {
+      channels.dropPending()
+      closeAllConnections.call(server as http.Server)
+    }
+  }
+  if (closeIdleConnections) {
+    server.closeIdleConnections = () => {
+      channels.dropPending()
+      closeIdleConnections.call(server as http.Server)
+    }
+    return
+  }
+  server.close = callback => {
+    channels.dropPending()
+    return close.call(server, callback)
+  }
+}
+
+function heed(server: net.Server, signal: AbortSignal | undefined): void {
+  if (!signal) return
+  const stop = () => void (server.listening && server.close())
+  const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
+  server.on('listening', listen)
+  server.on('close', () => signal.removeEventListener('abort', stop))
+}
