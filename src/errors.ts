@@ -115,6 +115,10 @@ export const ERRORS = {
     means: 'an option or argument has a value that is not possible',
     next: 'correct the value',
   },
+  USE_BAD_FILE: {
+    means: 'a file with keys cannot be read, or has something in it that it must not have',
+    next: 'correct the file, or give another',
+  },
   USE_NO_MEMORY: {
     means: 'the wasm memory cannot grow',
     next: 'close channels, or spread them over several processes',

@@ -36,6 +36,16 @@ export async function admit<Channel>(
   throw answer.error
 }
 
+/** A channel whose client is served, to who has let it in. */
+export interface ServedChannel {
+  readonly closed: Promise<unknown>
+  alert(code: number, text: string): Promise<void>
+  destroy(reason: unknown): void
+}
+
+/** By what `authorize` has attached: who wants the channel when there is one, to end it later. */
+export const whenServed = new WeakMap<object, (channel: ServedChannel) => void>()
+
 /** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
 export function warnOfVersion1({ authorize, versions }: Readonly<ServerOptions>, warn: (text: string) => void): void {
   if (warned || authorize === 'anyone' || !versions?.includes(1)) return

@@ -20,6 +20,16 @@ export {
 } from '../index.js'
 export type { WasmSource } from '../load/compile.js'
 export { type ConnectTarget, connect, connectSocket } from './connect.js'
+export {
+  type AuthorizedClient,
+  type AuthorizedKeysFile,
+  type AuthorizedKeysOptions,
+  authorizedKeys,
+  type KnownServers,
+  knownServers,
+  type ReadKeyOptions,
+  readKeyPair,
+} from './files/index.js'
 export { ready } from './load.js'
 export type { ChannelOptions, ClientOptions, ConnectOptions, ServerOptions } from './options.js'
 export { createServer, type SecureServer, type ServeOptions } from './server.js'

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { admit, warnOfVersion1 } from '../channel/authorize.js'
+import { admit, type ServedChannel, warnOfVersion1, whenServed } from '../channel/authorize.js'
 import { serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { OWN_KEYS, serverSetup } from '../engine/options.js'
@@ -128,6 +128,7 @@ export class SecureServer extends net.Server {
           link.engine.accept()
           const socket = new SecureSocket(link.engine, this.#options, authorization)
           steps.attach(socket, link, this.#options)
+          if (authorization) whenServed.get(authorization)?.(servedBy(socket))
           return socket
         }),
       refuse: told =>
@@ -184,6 +185,15 @@ export class SecureServer extends net.Server {
 /** Starts no listening yet: call `listen`, as of net.Server. @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
 export function createServer(options: ServeOptions, onConnection?: (socket: SecureSocket) => void): SecureServer {
   return new SecureServer(options, onConnection)
+}
+
+/** Without an error: the application is not told of what it has decided itself. */
+function servedBy(socket: SecureSocket): ServedChannel {
+  return {
+    closed: new Promise<void>(resolve => socket.once('close', () => resolve())),
+    alert: (code, text) => socket.alert(code, text),
+    destroy: () => void socket.destroy(),
+  }
 }
 
 function discard(transport: Duplex): void {

@@ -1,4 +1,4 @@
-import { type Applicant, admit, warnOfVersion1 } from '../channel/authorize.js'
+import { type Applicant, admit, warnOfVersion1, whenServed } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type ClientOptions,
@@ -123,6 +123,7 @@ function applicantOf(connection: Connection): Applicant<SecureChannel> {
     check,
     accept(authorization) {
       connection.accept()
+      if (authorization) whenServed.get(authorization)?.(connection)
       return new SecureChannel(connection, authorization)
     },
     refuse: (told, error) => connection.refuse(told, error),

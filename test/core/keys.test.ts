@@ -16,11 +16,11 @@ import {
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { nextExpiry, parseAuthorizedKeys, refusalOf } from '../../src/cli/keys/authorized.js'
-import { findServer, parseKnownServers, rememberServer } from '../../src/cli/keys/known-servers.js'
 import { loadKey } from '../../src/cli/keys/options.js'
-import { readSealed } from '../../src/cli/keys/sealed.js'
 import { parseTable } from '../../src/cli/route/table.js'
+import { nextExpiry, parseAuthorizedKeys, refusalOf } from '../../src/node/files/authorized.js'
+import { findServer, parseKnownServers, rememberServer } from '../../src/node/files/known-servers.js'
+import { readSealed } from '../../src/node/files/sealed.js'
 import {
   decodePublicKey,
   decodeSecretKey,
@@ -354,8 +354,11 @@ test('authorized keys: a bad line names file, line and reason', () => {
   const [a, b] = [newKey(), newKey()]
   const secret = `sk_${'A'.repeat(42)}E`
   const cases: [string, RegExp][] = [
-    ['pk_short name', /^Error: file:2: a public key was expected, and its text has 5 characters$/],
-    [`${secret} name`, /^Error: file:2: a secret key \(sk_…\) was given where a public key/],
+    [
+      'pk_short name',
+      /^ChannelError: USE_BAD_FILE: file:2: a public key was expected, and its text has 5 characters; public keys look like/,
+    ],
+    [`${secret} name`, /^ChannelError: USE_BAD_FILE: file:2: a secret key \(sk_…\) was given where a public key/],
     [b, /file:2: the key has no name/],
     [`${b} from=10.0.0.0/8`, /file:2: the key has no name/],
     [`${a} again`, /file:2: this key is in line 1 already/],
@@ -437,7 +440,7 @@ test('known servers: many processes at once lose nothing', async () => {
     const { rememberServer } = await import(process.argv[1])
     const { generateKeyPair } = await import(process.argv[2])
     for (let at = 0; at < 10; at++) rememberServer(process.argv[3], process.argv[4] + at + ':1', generateKeyPair().publicKey)`
-  const modules = ['../../src/cli/keys/known-servers.js', '../../src/node/index.js'].map(
+  const modules = ['../../src/node/files/known-servers.js', '../../src/node/index.js'].map(
     it => new URL(it, import.meta.url).href,
   )
   const all = ['a', 'b', 'c', 'd'].map(host =>

@@ -1,6 +1,13 @@
 // Whom to connect to: an address with its key, or a place whose key is known from before.
 
 import {
+  changedKey,
+  defaultKnownServers,
+  findServer,
+  type KnownServer,
+  rememberServer,
+} from '../../node/files/known-servers.js'
+import {
   ChannelError,
   connect,
   decodePublicKey,
@@ -12,7 +19,6 @@ import {
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
-import { changedKey, defaultKnownServers, findServer, type KnownServer, rememberServer } from '../keys/known-servers.js'
 import { type KeyValues, keyOptions, keyPairOf } from '../keys/options.js'
 import { aliveOption } from '../service/options.js'
 import { keylogOption, keylogTo } from './keylog.js'

@@ -2,6 +2,7 @@
 
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { AuthorizedClients } from '../../node/files/authorized-clients.js'
 import {
   ChannelError,
   createServer,
@@ -14,9 +15,8 @@ import { ALERT_NOT_AUTHORIZED, ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import type { ListenPlace } from '../frame/place.js'
-import { WatchedFile } from '../frame/watched.js'
+import { logTrouble } from '../frame/watched.js'
 import { type Ending, reasonOf, tell } from '../join/splice.js'
-import { type AuthorizedKeys, hasExpired, nextExpiry, parseAuthorizedKeys, refusalOf } from '../keys/authorized.js'
 import type { KeyFiles, ServerKeys } from '../keys/key-files.js'
 import { FAILED, guarded, guardListeners } from '../service/guard.js'
 import { Counter, type Limits, remoteText } from '../service/listener.js'
@@ -91,14 +91,12 @@ export class Door {
   #service: Service
   #options: DoorOptions
   #onVisit: (visit: Visit) => Live
-  #authorized: WatchedFile<AuthorizedKeys> | undefined
-  #inside = new Map<Live, Credentials>()
+  #authorized: AuthorizedClients<Live> | undefined
   #counter: Counter
   #throttle = new Throttle()
   #secure: SecureServer
   /** Ends what is still shaking hands. */
   #hurry = new AbortController()
-  #expiry: NodeJS.Timeout | undefined
   /** Who was said to ask for another key than the newest. */
   #late = new Set<string>()
 
@@ -140,7 +138,7 @@ export class Door {
       refused: () => this.#secure.refusedClients,
     })
     service.onHealth(() => this.#counter.trouble, true)
-    if (authorized !== undefined) this.#watch(authorized)
+    if (authorized !== undefined) this.#authorized = this.#watch(authorized)
   }
 
   /** @returns where it listens */
@@ -172,10 +170,9 @@ export class Door {
   }
 
   #authorize({ publicKeyText: key, remoteAddress: ip }: Peer): Credentials {
-    const keys = this.#authorized?.value
-    const refusal = keys && refusalOf(keys, { key, address: ip, target: this.#options.target })
+    const refusal = this.#authorized?.refusalOf({ key, ip })
     if (refusal !== undefined) throw new ChannelError('PEER_NOT_AUTHORIZED', `${refusal} (${key})`, { next: ASK })
-    return { key, name: keys?.get(key)?.name ?? null, ip }
+    return { key, name: this.#authorized?.entryOf(key)?.name ?? null, ip }
   }
 
   #welcome(socket: SecureSocket): void {
@@ -188,9 +185,9 @@ export class Door {
       return this.#turnAway(socket, 1, 'too many connections are open')
     }
     const live = this.#onVisit({ socket, key, name, address, ...this.#wanted(socket, name ?? key, address) })
-    this.#inside.set(live, { key, name, ip })
     this.#service.track(live)
-    const leave = () => this.#inside.delete(live)
+    this.#authorized?.enter(live, { key, name: name ?? key, ip })
+    const leave = () => this.#authorized?.leave(live)
     live.done.then(leave, leave)
     guardListeners(socket, error => {
       this.#service.fault(error)
@@ -275,43 +272,22 @@ export class Door {
     this.#service.record({ time, peer, address, ...nothing, ended: how, detail })
   }
 
-  #watch(path: string): void {
-    const file = new WatchedFile(path, parseAuthorizedKeys, () => this.#review())
-    this.#authorized = file
-    this.#service.onReload(() => file.reload())
-    this.#service.onHealth(() => file.trouble)
-    this.#service.onEnd(() => {
-      file.close()
-      clearTimeout(this.#expiry)
+  #watch(path: string): AuthorizedClients<Live> {
+    const clients = new AuthorizedClients<Live>(path, {
+      target: this.#options.target,
+      onChange: () => log.info(`${path} was read anew`),
+      onTrouble: logTrouble,
+      drop: (live, name, refusal) => {
+        log.info(`dropped ${name}: ${refusal}`)
+        this.#service.cut(live, { how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
+      },
     })
-    this.#awaitExpiry()
-  }
-
-  /** Drops who would not be let in any more. */
-  #review(): void {
-    const keys = this.#authorized?.value
-    if (!keys) return
-    for (const [live, { key, name, ip }] of this.#inside) {
-      const refusal = refusalOf(keys, { key, address: ip, target: this.#options.target })
-      if (refusal === undefined) continue
-      log.info(`dropped ${name ?? key}: ${refusal}`)
-      this.#service.cut(live, { how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
-    }
-    this.#awaitExpiry()
-  }
-
-  /** The wall clock may be set, or the machine sleep: it is looked at again and again. */
-  #awaitExpiry(): void {
-    clearTimeout(this.#expiry)
-    const keys = this.#authorized?.value
-    const next = keys && nextExpiry(keys)
-    if (next === undefined) return
-    const expired = () => Array.from(this.#inside.values()).some(({ key }) => hasExpired(keys?.get(key)))
-    const wait = Math.max(0, Math.min(next - Date.now(), CLOCK_MS))
-    this.#expiry = setTimeout(() => (expired() ? this.#review() : this.#awaitExpiry()), wait).unref()
+    this.#service.onReload(() => clients.reload())
+    this.#service.onHealth(() => clients.trouble)
+    this.#service.onEnd(() => clients.close())
+    return clients
   }
 }
 
 const ASK = 'ask the server’s operator to authorize the key'
-const CLOCK_MS = 2000
 const MOST_LATE = 1000

@@ -1,10 +1,11 @@
 import { fstatSync } from 'node:fs'
+import { createSecretFile, secretFileText } from '../../node/files/secret-file.js'
 import { encodePublicKey, generateKeyPair } from '../../node/index.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log, print, printJson } from '../frame/output.js'
+import { announce } from '../frame/progress.js'
 import { askPassphrase, readPassphrase } from '../keys/passphrase.js'
-import { createSecretFile, secretFileText } from '../keys/secret-file.js'
 
 export const keygen = defineCommand({
   name: 'keygen',
@@ -44,7 +45,7 @@ export const keygen = defineCommand({
     const protection = source !== undefined ? readPassphrase(source) : passphrase ? await askNew() : undefined
     const keyPair = generateKeyPair()
     const publicKey = encodePublicKey(keyPair.publicKey)
-    const text = await secretFileText(keyPair, protection)
+    const text = await secretFileText(keyPair, protection, announce)
     if (output === undefined) {
       if (isReadableByOthers(process.stdout.fd)) log.warn('others can read the file that the secret key goes to')
       log.info(`public key: ${publicKey}`)

@@ -6,7 +6,7 @@ import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { parseListen } from '../frame/place.js'
 import { duration } from '../frame/values.js'
-import { WatchedFile } from '../frame/watched.js'
+import { watch } from '../frame/watched.js'
 import { keyOptions, loadKey } from '../keys/options.js'
 import { readPassphrase } from '../keys/passphrase.js'
 import { Backends } from '../route/backends.js'
@@ -152,7 +152,7 @@ async function openTable(values: TableValues, onChange: (table: Table) => void):
   for (const option of ['table-password', 'table-copy'] as const) {
     if (values[option] !== undefined) throw Failure.usage(`--${option} is for a table in Redis`, 'leave it out')
   }
-  return new WatchedFile(where, parseTable, onChange)
+  return watch(where, parseTable, onChange)
 }
 
 function count(table: Table): string {

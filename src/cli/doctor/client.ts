@@ -1,9 +1,9 @@
 // Whom the doctor is to look at, and as whom.
 
+import { defaultKnownServers, findServer } from '../../node/files/known-servers.js'
 import { decodePublicKey, type KeyPair, parseAddress } from '../../node/index.js'
 import { type Protocol, type ProtocolValues, protocolOf } from '../channels/protocol.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
-import { defaultKnownServers, findServer } from '../keys/known-servers.js'
 import { type KeyValues, keyPairOf } from '../keys/options.js'
 
 export interface Client {

@@ -1,4 +1,5 @@
-import { ChannelError } from '../../errors.js'
+import { ChannelError, ERRORS } from '../../errors.js'
+import { told } from '../../node/files/bad-file.js'
 import { exhaustion } from './descriptors.js'
 
 /** What a command fails with: an error line, a hint line, an exit code. */
@@ -19,6 +20,11 @@ export class Failure extends Error {
   /** Whatever was thrown, as a failure to be shown. */
   static of(error: unknown): Failure {
     if (error instanceof Failure) return error
+    if (error instanceof ChannelError && error.code === 'USE_BAD_FILE') {
+      // The files are the command’s own subject: neither the code nor general advice says more.
+      const { reason, next } = told(error)
+      return new Failure(reason, next === ERRORS.USE_BAD_FILE.next ? '' : next)
+    }
     if (error instanceof ChannelError) {
       const [reason, ...next] = error.message.split('; ')
       // From a file they come by `at`: here they are arguments.

@@ -1,3 +1,4 @@
+import { notInstalled } from '../../node/files/sealed.js'
 import { Failure } from './failure.js'
 
 /**
@@ -9,6 +10,6 @@ export async function loadOptional<T>(load: () => Promise<T>, name: string, what
     return await load()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new Failure(`${what} needs the package ${name}, which is not installed`, `npm install ${name}, beside nopki`)
+    throw new Failure(...notInstalled(name, what))
   }
 }

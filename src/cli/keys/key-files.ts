@@ -1,10 +1,11 @@
 // The key files of a server: one, or several while it changes from one key to another. Read at the start, and anew when it is told to.
 
+import { keyPairIn, readSecretText } from '../../node/files/secret-file.js'
 import { encodePublicKey, generateKeyPair, type KeyPair } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
+import { announce } from '../frame/progress.js'
 import { type KeyAccess, keyOptions, passphraseOf, trustOf } from './options.js'
-import { keyPairIn, readSecretText } from './secret-file.js'
 
 export const serverKeyOptions = {
   ...keyOptions,
@@ -131,7 +132,7 @@ async function readAll(
       given ??= passphraseOf(path, access)
       return given
     }
-    read.set(path, known?.text === text ? known : { text, keyPair: await keyPairIn(text, path, passphrase) })
+    read.set(path, known?.text === text ? known : { text, keyPair: await keyPairIn(text, path, passphrase, announce) })
   }
   return read
 }

@@ -1,9 +1,10 @@
 // The options by which a command gets a secret key.
 
+import type { Trust } from '../../node/files/private-file.js'
+import { readSecretFile } from '../../node/files/secret-file.js'
 import { generateKeyPair, type KeyPair } from '../../node/index.js'
+import { announce } from '../frame/progress.js'
 import { askPassphrase, readPassphrase } from './passphrase.js'
-import type { Trust } from './private-file.js'
-import { readSecretFile } from './secret-file.js'
 
 export const keyOptions = {
   key: {
@@ -39,7 +40,7 @@ export async function keyPairOf(values: KeyValues): Promise<KeyPair> {
 
 /** The key pair in a file; if it is sealed, its passphrase is asked for at the terminal, or read from where the options say. */
 export async function loadKey(path: string, access: KeyAccess = {}): Promise<KeyPair> {
-  return await readSecretFile(path, () => passphraseOf(path, access), trustOf(access))
+  return await readSecretFile(path, () => passphraseOf(path, access), trustOf(access), announce)
 }
 
 /** The passphrase of a key file, from where the options say. */

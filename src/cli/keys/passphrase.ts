@@ -3,8 +3,8 @@
 
 import { openSync, readFileSync } from 'node:fs'
 import { ReadStream, WriteStream } from 'node:tty'
+import { readPrivate, type Trust } from '../../node/files/private-file.js'
 import { Failure } from '../frame/failure.js'
-import { readPrivate, type Trust } from './private-file.js'
 
 /** The first line of a file, or of a descriptor `fd:N`. */
 export function readPassphrase(source: string, trust: Trust = 'checked'): string {

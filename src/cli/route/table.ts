@@ -1,8 +1,8 @@
 // The table of routes: which servers' keys there are, and where their backends are.
 
+import { linesOf } from '../../node/files/lines.js'
 import { decodePublicKey, encodePublicKey } from '../../node/index.js'
 import { Failure } from '../frame/failure.js'
-import { linesOf } from '../frame/lines.js'
 import { type Place, parsePlain, placeText } from '../frame/place.js'
 
 /** By public key, as `encodePublicKey` writes it. */

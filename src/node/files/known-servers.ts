@@ -13,9 +13,10 @@ import {
 } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { decodePublicKey, encodePublicKey } from '../../node/index.js'
-import { Failure } from '../frame/failure.js'
-import { linesOf } from '../frame/lines.js'
+import type { ChannelError } from '../../errors.js'
+import { decodePublicKey, encodePublicKey } from '../../keys/text.js'
+import { badFile, badFileAt } from './bad-file.js'
+import { linesOf } from './lines.js'
 
 export interface KnownServer {
   publicKey: Uint8Array
@@ -29,14 +30,14 @@ export function defaultKnownServers(): string {
   return join(config, 'nopki', 'known_servers')
 }
 
-/** The server at a place, `host:port`, if it was met. @throws Failure where the file is wrong, which names the line */
+/** The server at a place, `host:port`, if it was met. @throws ChannelError USE_BAD_FILE where the file is wrong, which names the line */
 export function findServer(path: string, place: string): KnownServer | undefined {
   return parseKnownServers(readIfThere(path), path).get(nameOf(place))
 }
 
 /**
  * Remembers a server's key. Another process may do so at the same time: then the first one counts.
- * @returns false where it was there already @throws Failure where another key was remembered meanwhile
+ * @returns false where it was there already @throws ChannelError USE_BAD_FILE where another key was remembered meanwhile
  */
 export function rememberServer(link: string, place: string, publicKey: Uint8Array): boolean {
   const path = behindLinks(link)
@@ -57,8 +58,8 @@ export function rememberServer(link: string, place: string, publicKey: Uint8Arra
 }
 
 /** What is said when a server that was met answers with another key, as OpenSSH says it. */
-export function changedKey(path: string, place: string, known: KnownServer, claimed: string): Failure {
-  return new Failure(
+export function changedKey(path: string, place: string, known: KnownServer, claimed: string): ChannelError {
+  return badFile(
     `THE KEY OF ${place} HAS CHANGED\n` +
       `  remembered: ${encodePublicKey(known.publicKey)} (${path}, line ${known.line})\n` +
       `  it claims:  ${claimed}\n` +
@@ -73,14 +74,14 @@ export function parseKnownServers(text: string, path: string): Map<string, Known
   for (const { words, number } of linesOf(text)) {
     const [place = '', key = '', more] = words
     const where = `${path}:${number}`
-    const bad = (reason: string) => new Failure(`${where}: ${reason}`, FORM)
+    const bad = (reason: string) => badFile(`${where}: ${reason}`, FORM)
     if (key === '' || more !== undefined || !/:\d+$/.test(place)) throw bad('this is no server and key')
     const name = nameOf(place)
     if (servers.has(name)) throw bad(`${name} is in line ${servers.get(name)?.line} already`)
     try {
       servers.set(name, { publicKey: decodePublicKey(key), line: number })
     } catch (error) {
-      throw Failure.at(where, error)
+      throw badFileAt(where, error)
     }
   }
   return servers
@@ -97,7 +98,7 @@ function readIfThere(path: string): string {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT') return ''
-    throw new Failure(`${path} cannot be read: ${message}`)
+    throw badFile(`${path} cannot be read: ${message}`)
   }
 }
 
@@ -110,7 +111,7 @@ function behindLinks(path: string): string {
       return path
     }
   }
-  throw new Failure(`${path} is a link that leads to itself`)
+  throw badFile(`${path} is a link that leads to itself`)
 }
 
 /** All of it or nothing, whatever happens in between. */
@@ -122,7 +123,7 @@ function replaceFile(path: string, text: string): void {
     renameSync(draft, path)
   } catch (error) {
     unlinkIfThere(draft)
-    throw new Failure(`${path} cannot be written: ${(error as Error).message}`, 'the server was not remembered')
+    throw badFile(`${path} cannot be written: ${(error as Error).message}`, 'the server was not remembered')
   }
 }
 
@@ -136,9 +137,9 @@ function withLock<T>(path: string, action: () => T): T {
       break
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      if (code !== 'EEXIST') throw new Failure(`${lock} cannot be created: ${message}`)
+      if (code !== 'EEXIST') throw badFile(`${lock} cannot be created: ${message}`)
       if (ageOf(lock) > LOCK_STALE_MS) unlinkIfThere(lock)
-      else if (performance.now() > until) throw new Failure(`${lock} is there`, 'if no other nopki runs, remove it')
+      else if (performance.now() > until) throw badFile(`${lock} is there`, 'if no other nopki runs, remove it')
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_RETRY_MS)
     }
   }

@@ -1,16 +1,27 @@
 // A secret key under a passphrase, as one line of text: docs/key-files.md. Argon2id makes the key, XChaCha20-Poly1305 seals with it.
 
-import { Failure } from '../frame/failure.js'
-import { loadOptional } from '../frame/optional.js'
-import { announce } from '../frame/progress.js'
+import { badFile } from './bad-file.js'
 
-const sodium = () =>
-  loadOptional(() => import('libsodium-wrappers-sumo'), 'libsodium-wrappers-sumo', 'A passphrase').then(
-    async ({ default: it }) => {
-      await it.ready
-      return it
-    },
-  )
+async function sodium() {
+  try {
+    const { default: it } = await import('libsodium-wrappers-sumo')
+    await it.ready
+    return it
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    const [reason, next] = notInstalled('libsodium-wrappers-sumo', 'A passphrase')
+    throw badFile(reason, next)
+  }
+}
+
+/** Of a package that only a few need, and that is therefore not installed with this one: what is said, and what to do. */
+export function notInstalled(name: string, what: string): [string, string] {
+  return [`${what} needs the package ${name}, which is not installed`, `npm install ${name}, beside nopki`]
+}
+
+/** Says what is being waited for, for nothing else happens meanwhile; what it returns is called when it is over. */
+export type Announce = (text: string) => () => void
+const silently: Announce = () => () => {}
 
 type Sodium = Awaited<ReturnType<typeof sodium>>
 
@@ -20,26 +31,31 @@ export function isSealed(line: string): boolean {
 }
 
 /** @param secretKey 32 bytes @returns the line */
-export async function seal(secretKey: Uint8Array, passphrase: string): Promise<string> {
+export async function seal(secretKey: Uint8Array, passphrase: string, announce = silently): Promise<string> {
   const it = await sodium()
   const salt = it.randombytes_buf(SALT_BYTES)
   const nonce = it.randombytes_buf(NONCE_BYTES)
   const head = `${PREFIX}1 argon2id operations=${OPERATIONS} memory=${MEMORY} salt=${base64(salt)} nonce=${base64(nonce)}`
-  const key = deriveKey(it, passphrase, salt, OPERATIONS, MEMORY)
+  const key = deriveKey(it, passphrase, { salt, operations: OPERATIONS, memory: MEMORY }, announce)
   const box = it.crypto_aead_xchacha20poly1305_ietf_encrypt(secretKey, head, null, nonce, key)
   it.memzero(key)
   return `${head} box=${base64(box)}`
 }
 
-/** @param where names the file and line in errors @throws Failure where the passphrase is wrong */
-export async function unseal(sealed: Sealed, passphrase: string, where: string): Promise<Uint8Array> {
-  const { head, operations, memory, salt, nonce, box } = sealed
+/** @param where names the file and line in errors @throws ChannelError USE_BAD_FILE where the passphrase is wrong */
+export async function unseal(
+  sealed: Sealed,
+  passphrase: string,
+  where: string,
+  announce = silently,
+): Promise<Uint8Array> {
+  const { head, nonce, box } = sealed
   const it = await sodium()
-  const key = deriveKey(it, passphrase, salt, operations, memory)
+  const key = deriveKey(it, passphrase, sealed, announce)
   try {
     return it.crypto_aead_xchacha20poly1305_ietf_decrypt(null, box, head, nonce, key)
   } catch {
-    throw new Failure(`the passphrase does not open ${where}`, 'try again; if it is right, the file was changed')
+    throw badFile(`the passphrase does not open ${where}`, 'try again; if it is right, the file was changed')
   } finally {
     it.memzero(key)
   }
@@ -59,10 +75,10 @@ interface Sealed {
 
 /**
  * The fields, within bounds: a file from elsewhere can ask for no more than some seconds and 1 GiB.
- * @param where names the file and line in errors @throws Failure where the line is wrong
+ * @param where names the file and line in errors @throws ChannelError USE_BAD_FILE where the line is wrong
  */
 export function readSealed(line: string, where: string): Sealed {
-  const bad = (what: string) => new Failure(`${where}: ${what}`, 'the file was changed, or a later nopki wrote it')
+  const bad = (what: string) => badFile(`${where}: ${what}`, 'the file was changed, or a later nopki wrote it')
   if (line.length > LONGEST_LINE) throw bad('the line is too long')
   const version = /^\S+ (\S+)/.exec(line)?.[1]
   if (version !== '1') throw bad('it is sealed in a form that this version does not know')
@@ -78,7 +94,12 @@ export function readSealed(line: string, where: string): Sealed {
   return { head, ...cost, salt: bytes(salt), nonce: bytes(nonce), box: bytes(box) }
 }
 
-function deriveKey(it: Sodium, passphrase: string, salt: Uint8Array, operations: number, memory: number): Uint8Array {
+function deriveKey(
+  it: Sodium,
+  passphrase: string,
+  { salt, operations, memory }: Pick<Sealed, 'salt' | 'operations' | 'memory'>,
+  announce: Announce,
+): Uint8Array {
   const done = announce('making a key of the passphrase…')
   try {
     return it.crypto_pwhash(KEY_BYTES, passphrase, salt, operations, memory, it.crypto_pwhash_ALG_ARGON2ID13)

@@ -1,10 +1,11 @@
 // Files of authorized keys: who is let in, and under which conditions. docs/key-files.md has the format.
 
 import { BlockList, isIP, isIPv6 } from 'node:net'
-import { decodePublicKey, encodePublicKey } from '../../node/index.js'
-import { Failure } from '../frame/failure.js'
-import { linesOf } from '../frame/lines.js'
-import { parsePlain, placeText } from '../frame/place.js'
+import type { ChannelError } from '../../errors.js'
+import { decodePublicKey, encodePublicKey } from '../../keys/text.js'
+import { badFile, badFileAt, told } from './bad-file.js'
+import { linesOf } from './lines.js'
+import { parsePlace, placeText } from './place.js'
 
 /** One line of the file. */
 export interface AuthorizedKey {
@@ -30,13 +31,13 @@ export interface Visitor {
   target: string | undefined
 }
 
-/** @throws Failure that names the path, the line and the reason */
+/** @throws ChannelError USE_BAD_FILE, which names the path, the line and the reason */
 export function parseAuthorizedKeys(text: string, path: string): AuthorizedKeys {
   const keys = new Map<string, AuthorizedKey>()
   const lines = new Map<string, number>()
   for (const { words, number } of linesOf(text)) {
     const where = `${path}:${number}`
-    const bad = (reason: string, hint = FORM) => new Failure(`${where}: ${reason}`, hint)
+    const bad = (reason: string, hint = FORM) => badFile(`${where}: ${reason}`, hint)
     const key = readKey(words[0] ?? '', where)
     if (lines.has(key)) throw bad(`this key is in line ${lines.get(key)} already`, 'one line a key')
     lines.set(key, number)
@@ -73,13 +74,13 @@ export function nextExpiry(keys: AuthorizedKeys): number | undefined {
   return next
 }
 
-type Bad = (reason: string, hint?: string) => Failure
+type Bad = (reason: string, hint?: string) => ChannelError
 
 function readKey(text: string, where: string): string {
   try {
     return encodePublicKey(decodePublicKey(text))
   } catch (error) {
-    throw Failure.at(where, error)
+    throw badFileAt(where, error)
   }
 }
 
@@ -130,9 +131,9 @@ function readNetworks(text: string, bad: Bad): BlockList {
 
 function readTargets(text: string, bad: Bad): string[] {
   try {
-    return text.split(',').map(it => placeText(parsePlain(it, `to=${it}`)))
+    return text.split(',').map(it => placeText(parsePlace(it, `to=${it}`, '127.0.0.1', badFile)))
   } catch (error) {
-    throw bad(Failure.of(error).message, 'write the target as the server was given it, such as 127.0.0.1:6379')
+    throw bad(told(error).reason, 'write the target as the server was given it, such as 127.0.0.1:6379')
   }
 }
 
