@@ -89,14 +89,14 @@ wait('what is sent puts the next heartbeat off', async clock => {
 
 wait('what comes puts silence off; so does reading on, after this end has not', async clock => {
   const { client, server } = await webPair(2, loosePair(), { server: { idleTimeout: 1000 } })
-  // As much as it takes before it stops, and no more behind it.
+  // As much as it takes before it stops, to the byte: nothing more comes behind it.
   const writer = client.writable.getWriter()
-  await writer.write(new Uint8Array(66_000))
+  await writer.write(new Uint8Array(65_536))
   await settled()
   clock.advance(1900)
   await settled()
   const reader = server.readable.getReader()
-  for (let read = 0; read < 66_000; ) read += (await reader.read()).value?.length ?? Number.NaN
+  for (let read = 0; read < 65_536; ) read += (await reader.read()).value?.length ?? Number.NaN
   clock.advance(990)
   assert.is(await stateOf(server.closed), 'waits')
   await writer.write(new Uint8Array(1))
@@ -156,6 +156,37 @@ wait('behind an alert a peer has 30 s, from when it has taken it', async clock =
   await settled()
   other.peer.close()
   assert.is(await stateOf(heard), 'resolved')
+  assert.is(clock.timers.all, 0)
+})
+
+wait('a signal that is aborted behind an alert ends the wait, and changes nothing else', async clock => {
+  const controller = new AbortController()
+  const { client } = await withServer({ signal: controller.signal })
+  const told = client.alert(4)
+  assert.is(await stateOf(told), 'waits')
+  controller.abort()
+  assert.is(await stateOf(told), 'resolved')
+  assert.is(clock.timers.all, 0)
+})
+
+wait('an alert to a peer that has ended by then', async clock => {
+  const { client, peer } = await withServer()
+  peer.engine.end()
+  peer.flush()
+  await settled()
+  const told = client.alert(4)
+  assert.is(await stateOf(told), 'waits')
+  peer.close()
+  assert.is(await stateOf(told), 'resolved')
+  assert.is(clock.timers.all, 0)
+})
+
+wait('a channel that has come to both its ends leaves no timer behind', async clock => {
+  const times = { heartbeat: 1000, idleTimeout: 2000 }
+  const { client, server } = await webPair(2, loosePair(), { client: times, server: times })
+  assert.is(clock.timers.all, 4)
+  await Promise.all([client.close(), server.close()])
+  await settled()
   assert.is(clock.timers.all, 0)
 })
 
