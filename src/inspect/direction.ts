@@ -3,7 +3,7 @@
 import { VERSION_BYTES } from '../wire/layout.js'
 import { RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN } from '../wire/stream.js'
 import { fields, type InspectedField, identify } from './fields.js'
-import { lengthOf, type MessageKind, u16 } from './layouts.js'
+import { followerOf, lengthOf, type MessageKind, u16 } from './layouts.js'
 
 export interface Message {
   readonly kind: MessageKind
@@ -148,7 +148,7 @@ export class DirectionReader {
     this.#offset += bytes.length
     this.#got = 0
     this.#told = 0
-    this.#next = isForbidden(told) ? undefined : follower(kind, version)
+    this.#next = isForbidden(told) ? undefined : followerOf(kind, version)
     this.#over = !this.#next
     return told
   }
@@ -157,27 +157,6 @@ export class DirectionReader {
 function copied({ parts, ...field }: InspectedField): InspectedField {
   const copy = { ...field, bytes: field.bytes.slice() }
   return parts ? { ...copy, parts: parts.map(copied) } : copy
-}
-
-/** What comes behind a message in the same direction. */
-function follower(kind: MessageKind, version: 1 | 2): MessageKind | undefined {
-  switch (kind) {
-    case 'hello1':
-    case 'hello2':
-      return 'response'
-    case 'challenge1':
-      return 'header'
-    case 'response':
-      return version === 1 ? 'header' : 'record2'
-    case 'header':
-    case 'record1':
-      return 'record1'
-    case 'challenge2':
-    case 'record2':
-      return 'record2'
-    default:
-      return undefined
-  }
 }
 
 function readRecord(message: Message, open: Open | undefined): Message {

@@ -118,7 +118,8 @@ function count(bytes: number): string {
   return `${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`
 }
 
-const TITLES: Record<MessageKind, string> = {
+/** What a message is called. */
+export const TITLES: Record<MessageKind, string> = {
   box: 'box',
   hello1: 'hello, version 1',
   hello2: 'hello, version 2',

@@ -36,6 +36,11 @@ export function lengthOf(kind: MessageKind, bytes: Uint8Array): number {
   return last ? last.offset + last.length : 0
 }
 
+/** What comes behind a message in the same direction; undefined where the direction ends with it, or it stands alone. */
+export function followerOf(kind: MessageKind, version: 1 | 2): MessageKind | undefined {
+  return FOLLOWERS[kind]?.[version]
+}
+
 /** Little-endian; missing bytes count as 0. */
 export function u16(bytes: Uint8Array, offset = 0): number {
   return (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8)
@@ -169,3 +174,15 @@ export const LAYOUTS = {
   record2: (bytes: Uint8Array) => record(0, bytes),
   plaintext,
 } satisfies Record<string, Layout>
+
+/** By the version of the conversation. */
+export const FOLLOWERS: Partial<Record<MessageKind, Partial<Record<1 | 2, MessageKind>>>> = {
+  hello1: { 1: 'response' },
+  challenge1: { 1: 'header' },
+  header: { 1: 'record1' },
+  record1: { 1: 'record1' },
+  hello2: { 2: 'response' },
+  challenge2: { 2: 'record2' },
+  record2: { 2: 'record2' },
+  response: { 1: 'header', 2: 'record2' },
+}

@@ -21,7 +21,15 @@ test.before(async () => {
 })
 
 test('the tarball has what is used, and nothing else', () => {
-  const loose = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'build/channel.wasm', 'package.json']
+  const loose = [
+    'tools/wireshark/nopki.lua',
+    'CHANGELOG.md',
+    'LICENSE',
+    'README.md',
+    'SECURITY.md',
+    'build/channel.wasm',
+    'package.json',
+  ]
   for (const file of loose) assert.ok(tarball.files.includes(file), `${file} is missing`)
   for (const file of tarball.files) {
     if (loose.includes(file) || /^(?:docs\/[\w/-]+\.md|build\/man\/[\w-]+\.1)$/.test(file)) continue
