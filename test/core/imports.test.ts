@@ -29,8 +29,9 @@ const SEES: Record<string, string[]> = {
   both: Object.keys(ADAPTERS),
   http: ['node', ...ADAPTERS.node],
   cli: [...Object.keys(NEUTRAL), ...Object.keys(ADAPTERS)],
+  page: Object.keys(NEUTRAL),
 }
-const NO_NODE = [...Object.keys(NEUTRAL), 'web']
+const NO_NODE = [...Object.keys(NEUTRAL), 'web', 'page']
 
 interface Import {
   file: string
@@ -40,7 +41,7 @@ interface Import {
 
 function filesOf(folder: string): string[] {
   return readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
+    .filter(name => /\.tsx?$/.test(name))
     .map(name => `${folder}${name.replaceAll('\\', '/')}`)
     .sort()
 }
@@ -76,6 +77,12 @@ function importsOf(file: string): Import[] {
 /** The path, from the root, of what a relative specifier names. */
 function target({ file, specifier }: Import): string {
   return new URL(specifier, new URL(file, 'file:///')).pathname.slice(1)
+}
+
+/** The file that a relative specifier names, as it is written. */
+function sourceOf(it: Import): string {
+  const file = target(it).replace(/\.js$/, '.ts')
+  return sources.includes(file) ? file : `${file}x`
 }
 
 const sources = filesOf('src/')
@@ -116,7 +123,7 @@ test('imports run one way', () => {
 test('files import by their built name, and what they import exists', () => {
   for (const it of relative) {
     assert.match(it.specifier, /\.js$/, `${it.file} imports ${it.specifier}`)
-    assert.ok(sources.includes(target(it).replace(/\.js$/, '.ts')), `${it.file} imports ${it.specifier}`)
+    assert.ok(sources.includes(sourceOf(it)), `${it.file} imports ${it.specifier}`)
   }
 })
 
@@ -142,6 +149,11 @@ test('packages that are imported are dependencies, and src/wasm alone loads wasm
     ...manifest.optionalDependencies,
   })
   for (const it of imports.filter(it => !/^(?:\.|node:)/.test(it.specifier))) {
+    // The page is bundled, and so is what it imports.
+    if (it.part === 'page') {
+      assert.match(it.specifier, /^preact(?:\/|$)/, it.file)
+      continue
+    }
     if (it.specifier in manifest.imports) {
       assert.is(it.file, 'src/web/load/load.ts', `${it.file} imports ${it.specifier}`)
       continue
@@ -179,7 +191,7 @@ test('no file imports itself by way of others, not even a type', () => {
   const next = new Map(
     sources.map(file => {
       const named = imports.filter(it => it.file === file && it.specifier.startsWith('.'))
-      return [file, named.map(it => target(it).replace(/\.js$/, '.ts')).filter(it => files.has(it))]
+      return [file, named.map(sourceOf).filter(it => files.has(it))]
     }),
   )
   const done = new Set<string>()

@@ -20,9 +20,12 @@ import { Tap } from '../demo/tap.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { protocolVersion } from '../frame/values.js'
+import { pageWith, writePage } from '../wire/page.js'
 
 const README = fileURLToPath(new URL('../../../../README.md', import.meta.url))
 const KEPT_BYTES = 4096
+const KEPT_FOR_PAGE_BYTES = 262_144
+const PAGE = 'nopki-demo.html'
 const STREAMING_MS = 1000
 
 /** Two processes, real sockets, fresh keys. */
@@ -47,6 +50,7 @@ export const demo = defineCommand({
       read: protocolVersion,
       completes: ['1', '2'],
     },
+    page: { summary: `writes ${PAGE} too, a page that shows this conversation byte by byte` },
     'no-color': { summary: 'no colour, even on a terminal' },
   },
   examples: [
@@ -56,11 +60,11 @@ export const demo = defineCommand({
   ],
   async run(values, [file]) {
     const report = new Report(!values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true)
-    await show(values.protocol, openSource(file), report)
+    await show(values.protocol, openSource(file), report, values.page)
   },
 })
 
-async function show(version: 1 | 2, source: Source, report: Report): Promise<void> {
+async function show(version: 1 | 2, source: Source, report: Report, page: boolean): Promise<void> {
   const server = fork(new URL('../demo/server.js', import.meta.url))
   try {
     const gone = once(server, 'exit').then(() => {
@@ -72,9 +76,11 @@ async function show(version: 1 | 2, source: Source, report: Report): Promise<voi
     const keyPair = generateKeyPair()
     const plain = net.connect({ host, port, allowHalfOpen: true, noDelay: true })
     await once(plain, 'connect')
-    const tap = new Tap(plain, KEPT_BYTES)
+    const tap = new Tap(plain, page ? KEPT_FOR_PAGE_BYTES : KEPT_BYTES)
+    const keyLines: string[] = []
+    const logged = page ? { onKeys: (line: string) => void keyLines.push(line) } : {}
     const seen = once(server, 'message') as Promise<[{ client: string }]>
-    const socket = await connect({ stream: tap, keyPair, serverKey, version, allowHalfOpen: true })
+    const socket = await connect({ stream: tap, keyPair, serverKey, version, allowHalfOpen: true, ...logged })
     const [{ client }] = await seen
 
     report.heading('Two processes, and a key each')
@@ -105,12 +111,21 @@ async function show(version: 1 | 2, source: Source, report: Report): Promise<voi
       `${(bulk.sent.bytes / 1e6).toFixed(0)} MB for a second, both ways at once: ${rate.toFixed(0)} MB/s each way`,
     )
     report.code()
+    if (page) writeConversation(tap, keyLines, report)
   } finally {
     if (server.connected) {
       server.disconnect()
       await once(server, 'exit')
     }
   }
+}
+
+/** The page, with what crossed the socket, and the keys that open it. */
+function writeConversation(tap: Tap, keyLines: string[], report: Report): void {
+  const pieces = tap.pieces.map(({ from, bytes }) => ({ from, bytes: bytes.toString('base64') }))
+  writePage(PAGE, pageWith({ name: 'nopki demo', pieces, keyLog: keyLines.join('\n') }), true)
+  report.heading('The same, byte by byte')
+  report.row('page', `${PAGE}: open it in a browser. It holds this conversation and its keys`)
 }
 
 interface Counted {

@@ -10,6 +10,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   expose: async () => (await inSteps(() => import('./expose.js'))).expose,
   route: async () => (await inSteps(() => import('./route.js'))).route,
   inspect: async () => (await import('./inspect.js')).inspect,
+  wire: async () => (await import('./wire.js')).wire,
   doctor: async () => (await import('./doctor.js')).doctor,
   demo: async () => (await import('./demo.js')).demo,
   completion: async () => (await import('./completion.js')).completionOf(allCommands),

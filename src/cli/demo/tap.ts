@@ -3,19 +3,23 @@ import { Duplex } from 'node:stream'
 
 type Callback = (error?: Error | null) => void
 
-/** A socket whose first bytes in each direction are kept, to be looked at. */
+export interface Piece {
+  readonly from: 'client' | 'server'
+  readonly bytes: Buffer
+}
+
+/** A client's socket whose first bytes in each direction are kept, to be looked at. */
 export class Tap extends Duplex {
   #socket: Socket
   #limit: number
-  #sent: Buffer[] = []
-  #received: Buffer[] = []
+  #pieces: Piece[] = []
 
   constructor(socket: Socket, limit: number) {
     super({ allowHalfOpen: true })
     this.#socket = socket
     this.#limit = limit
     socket.on('data', chunk => {
-      this.#keep(this.#received, chunk)
+      this.#keep('server', chunk)
       if (!this.push(chunk)) socket.pause()
     })
     socket.on('end', () => this.push(null))
@@ -25,12 +29,17 @@ export class Tap extends Duplex {
 
   /** The first bytes that went out. */
   get sent(): Buffer {
-    return Buffer.concat(this.#sent)
+    return this.#from('client')
   }
 
   /** The first bytes that came in. */
   get received(): Buffer {
-    return Buffer.concat(this.#received)
+    return this.#from('server')
+  }
+
+  /** Both, in the order in which they went and came. */
+  get pieces(): readonly Piece[] {
+    return this.#pieces
   }
 
   override _read(): void {
@@ -38,7 +47,7 @@ export class Tap extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
-    this.#keep(this.#sent, chunk)
+    this.#keep('client', chunk)
     this.#socket.write(chunk, callback)
   }
 
@@ -51,8 +60,12 @@ export class Tap extends Duplex {
     callback(error)
   }
 
-  #keep(list: Buffer[], chunk: Buffer): void {
-    const kept = list.reduce((total, it) => total + it.length, 0)
-    if (kept < this.#limit) list.push(Buffer.from(chunk.subarray(0, this.#limit - kept)))
+  #from(from: Piece['from']): Buffer {
+    return Buffer.concat(this.#pieces.filter(it => it.from === from).map(it => it.bytes))
+  }
+
+  #keep(from: Piece['from'], chunk: Buffer): void {
+    const kept = this.#pieces.reduce((total, it) => total + (it.from === from ? it.bytes.length : 0), 0)
+    if (kept < this.#limit) this.#pieces.push({ from, bytes: Buffer.from(chunk.subarray(0, this.#limit - kept)) })
   }
 }

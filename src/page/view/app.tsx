@@ -1,0 +1,134 @@
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { Core } from '../../engine/index.js'
+import type { Recording } from '../../inspect/recording.js'
+import type { WasmModule } from '../../wasm/instance.js'
+import { fromHash, type Place as Linked, toHash } from '../run/link.js'
+import { tell } from '../run/story.js'
+import { Captured } from './capture.js'
+import { Inspector, type Looked } from './inspector.js'
+import { Stage } from './stage.js'
+import { Versions } from './versions.js'
+
+interface Props {
+  module: WasmModule
+  recording: Recording | undefined
+}
+
+export function App({ module, recording }: Props) {
+  const [place, setPlace] = useState(() => {
+    const linked = fromHash(location.hash)
+    return recording && location.hash === '' ? { ...linked, tab: 'capture' as const } : linked
+  })
+  const move = (change: Partial<Linked>) => setPlace(before => ({ ...before, ...change }))
+  useEffect(() => {
+    const follow = () => setPlace(fromHash(location.hash))
+    addEventListener('hashchange', follow)
+    return () => removeEventListener('hashchange', follow)
+  }, [])
+  useEffect(() => {
+    const hash = toHash(place)
+    if (hash !== location.hash.slice(1))
+      history.replaceState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`)
+  }, [place])
+  return (
+    <>
+      <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
+        skip to the conversation
+      </button>
+      <Masthead place={place} move={move} />
+      <main id="main" tabIndex={-1}>
+        <Tab module={module} recording={recording} place={place} move={move} />
+      </main>
+      <footer>
+        <p>
+          Everything here is made by the engines of nopki, in this page, with bytes that follow from the seed “
+          {place.seed}”: never use its keys. The page loads nothing and sends nothing.
+        </p>
+      </footer>
+    </>
+  )
+}
+
+interface TabProps extends Props {
+  place: Linked
+  move(change: Partial<Linked>): void
+}
+
+function Tab({ module, recording, place, move }: TabProps) {
+  const { tab, version, seed, text, padding, view } = place
+  const middlebox = view === 'middlebox'
+  const told = { version, seed, text, padding, middlebox }
+  const whole = useMemo(() => tell(module, told), [module, version, seed, text, padding, middlebox])
+  const broken = tab === 'break' ? place.broken : undefined
+  const story = useMemo(() => (broken ? tell(module, { ...told, broken }) : whole), [whole, JSON.stringify(broken)])
+  if (tab === 'versions') {
+    const step = Math.max(0, Math.trunc(Number(place.step)) || 0)
+    const go = (it: number) => move({ step: it === 0 ? '' : String(it) })
+    return <Versions module={module} seed={seed} text={text} step={step} go={go} setText={it => move({ text: it })} />
+  }
+  if (tab === 'capture') return <Capture module={module} recording={recording} place={place} move={move} />
+  return <Stage story={story} whole={whole} place={place} move={move} />
+}
+
+function Capture({ module, recording, place, move }: TabProps) {
+  const core = useMemo(() => new Core(module), [module])
+  const [looked, setLooked] = useState<Looked | undefined>(undefined)
+  const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
+  const look = (it: Looked | undefined) => {
+    setLooked(it)
+    move({ field: it?.id ?? '' })
+  }
+  return (
+    <>
+      <Captured core={core} recording={recording} current={place.field} look={look} peek={setPeeked} />
+      <Inspector looked={peeked ?? looked} whereabouts={[]} close={() => look(undefined)} />
+    </>
+  )
+}
+
+function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>): void }) {
+  const tabs: [Linked['tab'], string][] = [
+    ['walk', 'Walk through'],
+    ['break', 'Break it'],
+    ['versions', 'The one in the middle'],
+    ['capture', 'Your own bytes'],
+  ]
+  const [theme, setTheme] = useState(document.documentElement.dataset.theme ?? 'auto')
+  const paint = (it: string) => {
+    setTheme(it)
+    if (it === 'auto') delete document.documentElement.dataset.theme
+    else document.documentElement.dataset.theme = it
+  }
+  return (
+    <header class="masthead">
+      <div class="title">
+        <h1>nopki, on the wire</h1>
+        <p>
+          A secure channel between programs that know each other by public key: every byte of it, and the memory it
+          comes from.
+        </p>
+      </div>
+      <label class="theme">
+        <span>colours</span>
+        <select value={theme} onChange={event => paint(event.currentTarget.value)}>
+          <option value="auto">as the system</option>
+          <option value="light">light</option>
+          <option value="dark">dark</option>
+        </select>
+      </label>
+      <nav aria-label="parts of this page">
+        {tabs.map(([tab, label]) => (
+          <button
+            type="button"
+            key={tab}
+            data-tab={tab}
+            aria-current={place.tab === tab ? 'page' : undefined}
+            onClick={() => move({ tab, step: '', field: '' })}
+          >
+            {label}
+          </button>
+        ))}
+      </nav>
+    </header>
+  )
+}
