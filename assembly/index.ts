@@ -11,16 +11,11 @@ import { beginHandshake, receivedMessage } from "./handshake/drive"
 import { openHello as readHello, rejectHello as refuseHello } from "./handshake/route"
 import { random } from "./host"
 import { Arena, allocate as take, createArena as create, release as give, wipeStack } from "./memory"
-import {
-  consume as consumeData, dataPointer as dataWindow, read as readStream, readerHeld, readerReceived, readerRoom, readerWindow
-} from "./reader"
+import * as reader from "./reader"
 import { newOpener } from "./record-opener"
 import { crypto_generichash, crypto_scalarmult_base } from "./sodium"
-import {
-  roomWhenEmpty as roomOf, seal as sealRecord, sendLength as sendable, sendPointer as sendWindow, sent as acknowledge, writerRoom,
-  writerWindow
-} from "./writer"
 import { Record } from "./wire/record"
+import * as writer from "./writer"
 
 /** What all channels of this instance share; created once. */
 export function createArena(): usize {
@@ -147,14 +142,14 @@ export function exportKey(channel: usize, out: usize, length: u32, input: usize,
 /** How many received bytes can be taken now. 0: opened data has to be consumed first, or the stream started. */
 export function receiveRoom(channel: usize): u32 {
   const it = changetype<Channel>(channel)
-  if (it.phase == PHASE_OPEN) return readerRoom(it.reader)
+  if (it.phase == PHASE_OPEN) return reader.room(it.reader)
   return it.phase < PHASE_PEER_PROVED ? it.handshake.room : 0
 }
 
 /** Where received bytes belong. */
 export function receivePointer(channel: usize): usize {
   const it = changetype<Channel>(channel)
-  if (it.phase == PHASE_OPEN) return readerWindow(it.arena, it.reader)
+  if (it.phase == PHASE_OPEN) return reader.window(it.arena, it.reader)
   return it.phase < PHASE_PEER_PROVED ? it.handshake.window : 0
 }
 
@@ -162,7 +157,7 @@ export function receivePointer(channel: usize): usize {
 export function received(channel: usize, length: u32): i32 {
   const it = changetype<Channel>(channel)
   if (it.status < 0) return it.status
-  if (it.phase == PHASE_OPEN) return readerReceived(it.reader, length)
+  if (it.phase == PHASE_OPEN) return reader.received(it.reader, length)
   return it.phase < PHASE_PEER_PROVED ? receivedMessage(it, length) : STATUS_TOO_LONG
 }
 
@@ -171,18 +166,18 @@ export function read(channel: usize): i32 {
   const it = changetype<Channel>(channel)
   if (it.status < 0) return it.status
   if (it.phase != PHASE_OPEN) return EVENT_NONE
-  const event = readStream(it.arena, it.reader)
+  const event = reader.read(it.arena, it.reader)
   return event < 0 ? fail(it, event) : event
 }
 
 /** How many received bytes wait for the rest of their record. */
 export function bytesHeld(channel: usize): u32 {
-  return readerHeld(changetype<Channel>(channel).reader)
+  return reader.held(changetype<Channel>(channel).reader)
 }
 
 /** Where the opened bytes are. */
 export function dataPointer(channel: usize): usize {
-  return dataWindow(changetype<Channel>(channel).reader)
+  return reader.dataPointer(changetype<Channel>(channel).reader)
 }
 
 /** How many opened bytes there are. */
@@ -193,19 +188,19 @@ export function dataLength(channel: usize): u32 {
 /** `length` opened bytes were read. */
 export function consume(channel: usize, length: u32): i32 {
   const it = changetype<Channel>(channel)
-  return consumeData(it.arena, it.reader, length)
+  return reader.consume(it.arena, it.reader, length)
 }
 
 /** How many bytes the next record can carry. 0: bytes have to be sent first, or this direction has ended. */
 export function writeRoom(channel: usize): u32 {
   const it = changetype<Channel>(channel)
-  return it.phase == PHASE_OPEN ? writerRoom(it.writer) : 0
+  return it.phase == PHASE_OPEN ? writer.room(it.writer) : 0
 }
 
 /** Where the next record's data belongs: at most `length` bytes, no more than `writeRoom`. */
 export function writePointer(channel: usize, length: u32): usize {
   const it = changetype<Channel>(channel)
-  return it.phase == PHASE_OPEN && length <= writerRoom(it.writer) ? writerWindow(it.arena, it.writer, length) : 0
+  return it.phase == PHASE_OPEN && length <= writer.room(it.writer) ? writer.window(it.arena, it.writer, length) : 0
 }
 
 /** Seals a record of the `length` bytes in that window. `type` is a type with flags (src/wire/stream.ts). Returns its length. */
@@ -213,13 +208,13 @@ export function seal(channel: usize, length: u32, type: u32): i32 {
   const it = changetype<Channel>(channel)
   if (it.status < 0) return it.status
   if (it.phase != PHASE_OPEN) return STATUS_PHASE
-  const total = sealRecord(it.arena, it.writer, length, type)
+  const total = writer.seal(it.arena, it.writer, length, type)
   return total == STATUS_NO_MEMORY ? fail(it, total) : total
 }
 
 /** How many bytes a record can carry at most, when nothing waits to be sent. */
 export function roomWhenEmpty(channel: usize): u32 {
-  return roomOf(changetype<Channel>(channel).writer)
+  return writer.roomWhenEmpty(changetype<Channel>(channel).writer)
 }
 
 /** Whether a final record or an alert was sealed. */
@@ -229,19 +224,19 @@ export function writeEnded(channel: usize): bool {
 
 /** Where the bytes to send are. */
 export function sendPointer(channel: usize): usize {
-  return sendWindow(changetype<Channel>(channel).writer)
+  return writer.sendPointer(changetype<Channel>(channel).writer)
 }
 
 /** How many bytes to send there are; in version 1 those of one write. */
 export function sendLength(channel: usize): u32 {
   const it = changetype<Channel>(channel)
-  return sendable(it.writer, it.version)
+  return writer.sendLength(it.writer, it.version)
 }
 
 /** `length` bytes were sent. */
 export function sent(channel: usize, length: u32): i32 {
   const it = changetype<Channel>(channel)
-  return acknowledge(it.arena, it.writer, length)
+  return writer.sent(it.arena, it.writer, length)
 }
 
 /**

@@ -57,7 +57,7 @@ export class Reader {
 }
 
 /** How many received bytes can be taken now; 0 where opened data has to be consumed first. */
-export function readerRoom(reader: Reader): u32 {
+export function room(reader: Reader): u32 {
   // What has been opened stays where it is until it is consumed; after that the rest moves to the front.
   if (!reader.length && !reader.pending && reader.start) {
     const rest = reader.end - reader.start
@@ -69,7 +69,7 @@ export function readerRoom(reader: Reader): u32 {
 }
 
 /** Where received bytes belong, or 0: no memory. */
-export function readerWindow(arena: Arena, reader: Reader): usize {
+export function window(arena: Arena, reader: Reader): usize {
   if (!reader.buffer) {
     reader.buffer = takeBuffer(arena)
     if (reader.buffer) unpark(arena, reader)
@@ -78,7 +78,7 @@ export function readerWindow(arena: Arena, reader: Reader): usize {
 }
 
 /** `length` bytes were received into the window. */
-export function readerReceived(reader: Reader, length: u32): i32 {
+export function received(reader: Reader, length: u32): i32 {
   if (!reader.buffer || length > <u32>BUFFER_BYTES - reader.end) return STATUS_TOO_LONG
   reader.end += length
   reader.used = max(reader.used, reader.end)
@@ -87,7 +87,7 @@ export function readerReceived(reader: Reader, length: u32): i32 {
 }
 
 /** Received bytes that are not yet opened. */
-export function readerHeld(reader: Reader): u32 {
+export function held(reader: Reader): u32 {
   return reader.end - reader.start + reader.parkedLength
 }
 

@@ -85,7 +85,7 @@ export function commitMessage(writer: Writer, length: u32): void {
 }
 
 /** How many bytes the next record can carry; 0 where what waits has to be sent first. */
-export function writerRoom(writer: Writer): u32 {
+export function room(writer: Writer): u32 {
   return writer.ended ? 0 : roomFor(writer, writer.longest(writer.end))
 }
 
@@ -95,7 +95,7 @@ export function roomWhenEmpty(writer: Writer): u32 {
 }
 
 /** Where the next record's data belongs, or 0: no memory. The host writes at most `length` bytes there. */
-export function writerWindow(arena: Arena, writer: Writer, length: u32): usize {
+export function window(arena: Arena, writer: Writer, length: u32): usize {
   const record = reserve(arena, writer)
   if (!record) return 0
   const lead = leadOf(writer.cipher.version) + PLAINTEXT_DATA

@@ -18,7 +18,7 @@ import { Challenge1, Challenge2 } from "../wire/challenge"
 import { Hello1, Hello2 } from "../wire/hello"
 import { Reject } from "../wire/reject"
 import { Response } from "../wire/response"
-import { seal, writerWindow } from "../writer"
+import { seal, window as writeWindow } from "../writer"
 import { expectMessage } from "./state"
 import { Step, beginStep, endStep } from "./step"
 import { answerChallenge1, answerHello1, checkResponse1, writeHello1 } from "./version1"
@@ -102,7 +102,7 @@ function readMessage(channel: Channel, step: Step): i32 {
 /** Version 1: a client whose response is bad is told so, with an alert on the stream that is now encrypted. */
 function failResponse(channel: Channel, status: i32): i32 {
   if (startStream(channel) >= 0) {
-    const window = writerWindow(channel.arena, channel.writer, CODE_BYTES)
+    const window = writeWindow(channel.arena, channel.writer, CODE_BYTES)
     if (window) {
       store<u16>(window, ALERT_BAD_RESPONSE)
       seal(channel.arena, channel.writer, CODE_BYTES, TYPE_ALERT)

@@ -12,7 +12,13 @@ import {
 
 /**
  * Both sides of "Credit" at one end of a channel: how much it may send, and how much it takes. Bytes are counted from the start of
- * their direction. No I/O: `due` says when a credit record is to be sent.
+ * their direction. No I/O: `seal` says when a credit record is to be sent.
+ *
+ *     the peer   this end may send              it becomes
+ *     unknown    CREDIT_FIRST, if this end      `speaks` by its first credit record; `silent` by any other record, or after 2 s
+ *                offers credit; else all        without one
+ *     silent     all                            `speaks` by its first credit record
+ *     speaks     up to the limit it granted     all, by its final record
  */
 export class Credit {
   #engine: Engine
@@ -83,7 +89,7 @@ export class Credit {
   }
 
   /** The peer's first record was another, or none came for too long: it seems not to know credit. */
-  doubt(): void {
+  assumeNoCredit(): void {
     if (this.#peer === 'unknown') this.#peer = 'silent'
   }
 

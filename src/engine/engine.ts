@@ -6,8 +6,8 @@ import type { Core } from '../wasm/instance.js'
 import { PHASE_PEER_PROVED, ROLE_CLIENT } from '../wire/abi.js'
 import { HASH_BYTES, KEY_BYTES } from '../wire/layout.js'
 import { FLAG_FINAL, FLAG_REKEY, TYPE_DATA } from '../wire/stream.js'
+import type { ChunkSource } from './chunk-source.js'
 import { exportKey } from './exporter.js'
-import type { Gather } from './gather.js'
 import { Handle } from './handle.js'
 import { keyLogLines } from './keylog.js'
 import {
@@ -225,7 +225,7 @@ export class Engine {
   }
 
   /** As `write`, for `most` bytes of several chunks, in as few records as hold them. Returns how many it took from the source. */
-  writeFrom(source: Gather, endOfMessage = false, most?: number): number {
+  writeFrom(source: ChunkSource, endOfMessage = false, most?: number): number {
     return this.#sender.writeFrom(source, endOfMessage, most)
   }
 

@@ -12,7 +12,7 @@ import {
   TYPE_DATA,
 } from '../wire/stream.js'
 import { asVersion1 } from './alerts.js'
-import { Gather } from './gather.js'
+import { ChunkSource } from './chunk-source.js'
 import { checkLength, type Handle } from './handle.js'
 import { badOption, checkInteger, shapeOf } from './options.js'
 import { checkString } from './snapshot.js'
@@ -77,10 +77,10 @@ export class Sender {
   write(data: Uint8Array, offset: number, endOfMessage: boolean): number {
     this.#checkWritable()
     if (data.length === offset && endOfMessage) this.wrote(0, true)
-    return this.writeFrom(new Gather([offset === 0 ? data : data.subarray(offset)]), endOfMessage)
+    return this.writeFrom(new ChunkSource([offset === 0 ? data : data.subarray(offset)]), endOfMessage)
   }
 
-  writeFrom(source: Gather, endOfMessage: boolean, most = source.left): number {
+  writeFrom(source: ChunkSource, endOfMessage: boolean, most = source.left): number {
     this.#checkWritable()
     const atStart = source.left
     const atEnd = Math.max(0, atStart - most)
@@ -168,7 +168,7 @@ export class Sender {
   }
 
   /** Copies the next bytes into linear memory and seals a record of them. False: enough waits to be sent. */
-  #sealNext(source: Gather, most: number, endOfMessage: boolean): boolean {
+  #sealNext(source: ChunkSource, most: number, endOfMessage: boolean): boolean {
     const { core, open } = this.#handle
     const length = this.#room(open, most)
     if (length === 0) return false

@@ -8,7 +8,7 @@ import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
 import { bare, namesOf } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
-import { beginHandshake, type Handshake } from './handshake.js'
+import { Handshake } from './handshake.js'
 import { nodeCore } from './load.js'
 import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet } from './options.js'
 import { openSocket } from './reach.js'
@@ -105,7 +105,7 @@ class Attempt implements Opening {
       throw error
     }
     if (socket.destroyed) transport.destroy()
-    this.#handshake = beginHandshake(transport, engine, timeLeft())
+    this.#handshake = new Handshake(transport, engine, timeLeft())
     queueMicrotask(() => socket.destroyed || steps.reached(socket, transport))
     const link = await this.#handshake.connected
     this.#handshake.check()

@@ -9,16 +9,25 @@ import { giveWriteBuffer, takeWriteBuffer } from './write-buffers.js'
 
 /** What the present owners of links do with what their engines report: one for all of a kind, for each function kept is memory. */
 export interface LinkHandler<Owner> {
-  /** An event; false stops the link from reading on until `pump` is called again; `later` does so too, and reports it again then. */
-  onEvent(owner: Owner, event: LinkEvent): boolean | 'later'
+  /** An event. `stop`: the link does not read on until `pump` is called; `keep`: nor does it, and it reports this event again then. */
+  onEvent(owner: Owner, event: LinkEvent, link: Link): 'go on' | 'stop' | 'keep'
   /** The engine's or the link's error. What was received before it has been reported. */
   onError(owner: Owner, error: Error): void
   onReceived?(owner: Owner): void
   onSent?(owner: Owner): void
-  /** All that can be reported in this turn has been. False stops the link, as of `onEvent`. */
-  onTurn?(owner: Owner): boolean
+  /** All that can be reported in this turn has been. */
+  onTurn?(owner: Owner): 'go on' | 'stop'
   /** The transport has closed: nothing more can be sent. What was received is still reported. */
   onClosed?(owner: Owner): void
+}
+
+/** How a link ends. */
+interface Ending {
+  /** How long the peer has to close its end, in ms. */
+  time?: number
+  /** Whether its time begins when it has taken all that was sent, and not at once. */
+  patient?: boolean
+  onClosed?: () => void
 }
 
 export type LinkEvent = Exclude<EngineEvent, 'idle'>
@@ -76,7 +85,7 @@ export class Link {
   #owner: unknown
   #chunk: Uint8Array | undefined
   #offset = 0
-  #event: LinkEvent | undefined
+  #keptEvent: LinkEvent | undefined
   #endUntold = false
   #closeUntold = false
   /** How many events there were since the transport last gave something, or others had a turn; and how many bytes behind the last one. */
@@ -94,9 +103,10 @@ export class Link {
   #unsent: Buffer[] = []
   #waiting: (() => void) | undefined
 
-  constructor(transport: Duplex, engine: Engine, handler: LinkHandler<unknown>) {
+  constructor(transport: Duplex, engine: Engine, owner: unknown, handler: LinkHandler<never>) {
     this.transport = transport
     this.engine = engine
+    this.#owner = owner
     this.#handler = handler
     this.transport[LINK] = this
     // A FIN ends one direction: the other goes on until its own authenticated end.
@@ -141,7 +151,7 @@ export class Link {
         if (!this.engine.connected) this.flush()
         if (!this.#chunk) break
       }
-      if (this.#handler.onTurn?.(this.#owner) === false) this.#stopped = true
+      if (this.#handler.onTurn?.(this.#owner) === 'stop') this.#stopped = true
       if (this.#left) return
       if (!this.#stopped && this.#turnOver) this.#waitTurn()
       else if (this.#stopped && this.#holdsEnough) this.transport.pause()
@@ -217,10 +227,9 @@ export class Link {
 
   /**
    * Sends what there is, and ends the transport; then throws away what still comes until the peer is done too. Closing at once would
-   * make the system reset the connection where bytes are unread, and the peer could lose what was sent last. The peer has
-   * `time` in ms; if `patient`, from when it has taken all that was sent.
+   * make the system reset the connection if bytes are unread, and the peer could lose what was sent last.
    */
-  farewell(patient = false, onClosed?: () => void, time = LINGER_MS): void {
+  endGracefully({ time = LINGER_MS, patient = false, onClosed }: Ending = {}): void {
     const { engine, transport } = this
     if (this.#left) return
     this.#left = true
@@ -260,15 +269,15 @@ export class Link {
   #drainEngine(): boolean {
     const { engine } = this
     for (let ended = false; !this.#turnOver; ) {
-      const event = this.#event ?? (ended ? untraced(() => engine.advance()) : engine.advance())
-      this.#event = undefined
+      const event = this.#keptEvent ?? (ended ? untraced(() => engine.advance()) : engine.advance())
+      this.#keptEvent = undefined
       if (event !== 'idle') {
         this.#events += 1
         this.#silentBytes = 0
         if (event !== 'connected') this.#paced?.opened()
-        const answer = this.#handler.onEvent(this.#owner, event)
-        if (answer === 'later') this.#event = event
-        this.#stopped = answer !== true
+        const answer = this.#handler.onEvent(this.#owner, event, this)
+        if (answer === 'keep') this.#keptEvent = event
+        this.#stopped = answer !== 'go on'
         if (this.#stopped || this.#left) return false
         continue
       }

@@ -8,7 +8,7 @@ import { keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { bare } from '../keys/given.js'
 import type { Core } from '../wasm/instance.js'
-import { beginHandshake, type Handshake } from './handshake.js'
+import { Handshake } from './handshake.js'
 import type { Link } from './link.js'
 import { nodeCore } from './load.js'
 import { forNet, SERVE, type ServerOptions } from './options.js'
@@ -79,7 +79,7 @@ export class SecureServer extends net.Server {
       return
     }
     const onAnswer = () => this.#pending.move(handshake, 'greeted')
-    const handshake: Handshake = beginHandshake(transport, engine, this.#options.handshakeTimeout, undefined, onAnswer)
+    const handshake: Handshake = new Handshake(transport, engine, this.#options.handshakeTimeout, onAnswer)
     this.#serve(handshake).then(
       socket => {
         this.#pending.delete(handshake)
@@ -134,7 +134,7 @@ export class SecureServer extends net.Server {
       refuse: told =>
         settle(handshake, link, () => {
           link.engine.refuse(told)
-          link.farewell(false, undefined, handshake.lastMoments)
+          link.endGracefully({ time: handshake.lastMoments })
         }),
     })
   }

@@ -4,8 +4,8 @@ import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
+import { ChunkSource } from '../engine/chunk-source.js'
 import type { Control, Engine } from '../engine/engine.js'
-import { Gather } from '../engine/gather.js'
 import { checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
 import { bare } from '../keys/given.js'
@@ -100,12 +100,12 @@ export class SecureSocket extends SocketIdentity {
   }
 
   static #handler: LinkHandler<SecureSocket> = {
-    onEvent: (it, event) => it.#onEvent(event),
+    onEvent: (it, event) => (it.#onEvent(event) ? 'go on' : 'stop'),
     onError(it, error) {
       it.#givePieces()
       it.#failOnceRead(error)
     },
-    onTurn: it => it.#givePieces(),
+    onTurn: it => (it.#givePieces() ? 'go on' : 'stop'),
     onReceived(it) {
       it.#heard()
       it.refreshTimeout()
@@ -183,8 +183,8 @@ export class SecureSocket extends SocketIdentity {
       if (this.#link.stopped) this.#heard()
       return this.#link.pump()
     }
-    // What came before the failure is read first: an empty push makes the stream ask again.
-    if (this.readableLength > 0) this.push(NOTHING)
+    // What came before the failure is read first.
+    if (this.readableLength > 0) this.#askAgain()
     else this.destroy(this.#failure)
   }
 
@@ -239,7 +239,7 @@ export class SecureSocket extends SocketIdentity {
     this.secureConnecting = false
     if (!this.#attached) return opening?.cancel(reason())
     this.#remember()
-    if (this.#lingers > 0) this.#attached.farewell(false, undefined, this.#lingers)
+    if (this.#lingers > 0) this.#attached.endGracefully({ time: this.#lingers })
     else this.#attached.destroy()
   }
 
@@ -367,6 +367,11 @@ export class SecureSocket extends SocketIdentity {
     }
   }
 
+  /** A push of nothing: the stream calls `_read` again when its buffer has room. */
+  #askAgain(): void {
+    this.push(NOTHING)
+  }
+
   #onControl(control: Control): boolean {
     if (control.code === CONTROL_ALIVE && this.#givesSigns) {
       this.#expected?.stop()
@@ -424,7 +429,7 @@ export class SecureSocket extends SocketIdentity {
   /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
   #writeAll(chunks: Uint8Array[], callback: Callback): void {
     if (this.#opening) return this.#whenSecure(callback, () => this.#writeAll(chunks, callback))
-    const source = new Gather(chunks)
+    const source = new ChunkSource(chunks)
     const go = (error?: Error | null): void => {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
       let waitsFor: 'nothing' | 'credit' | 'transport'
@@ -440,7 +445,7 @@ export class SecureSocket extends SocketIdentity {
     go()
   }
 
-  #sealFrom(source: Gather): 'nothing' | 'credit' | 'transport' {
+  #sealFrom(source: ChunkSource): 'nothing' | 'credit' | 'transport' {
     if (this.#rekeyDue) this.#sealRekey()
     while (source.left > 0) {
       const room = this.#credit?.room
@@ -491,18 +496,19 @@ export class SecureSocket extends SocketIdentity {
     this.#stopJudging()
     this.#remember()
     this.#link.engine.alert(code, text)
-    this.#link.farewell(true, () => {
+    const onClosed = () => {
       callback()
       this.destroy()
-    })
+    }
+    this.#link.endGracefully({ patient: true, onClosed })
   }
 
   /** Fails with what the peer or the link did, once what came before it was read; at once where a write waits. */
   #failOnceRead(error: Error): void {
     this.#failure ??= withCause(error, this.#link.transportError)
     if (this.readableLength === 0 || this.#waitingWrite) this.destroy(this.#failure)
-    // Else `_read` finds it: an empty push makes the stream ask again.
-    else this.push(NOTHING)
+    // Else `_read` finds it.
+    else this.#askAgain()
   }
 
   /** What was received is read on; but where nothing is to be read, or a write waits, nothing else would tell. */

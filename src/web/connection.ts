@@ -47,7 +47,7 @@ export class Connection implements LiveChannel, IncomingOwner {
     this.#link.onSent = () => this.#liveness?.sent()
     this.#link.onWriteError = error => this.#onWriteError(error)
     this.#incoming = new Incoming(engine, this.#link, this.#credit, this)
-    this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#doubt())
+    this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#assumeNoCredit())
     // Who waits for one of them gets the error; nobody has to wait for all.
     for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
     this.#run()
@@ -170,7 +170,7 @@ export class Connection implements LiveChannel, IncomingOwner {
 
   onData(event: 'data' | 'message'): void {
     this.#acceptance.heard(event)
-    this.#doubt()
+    this.#assumeNoCredit()
   }
 
   onEvent(event: Exclude<EngineEvent, 'idle' | 'data' | 'message'>): void {
@@ -205,7 +205,7 @@ export class Connection implements LiveChannel, IncomingOwner {
     }
     // It says nothing of credit: a server that answers with credit may have decided before.
     if (control.code === CONTROL_ACCEPTED) return
-    this.#doubt()
+    this.#assumeNoCredit()
     if (meaning === 'end of data') this.#onDataEnd()
   }
 
@@ -215,9 +215,9 @@ export class Connection implements LiveChannel, IncomingOwner {
   }
 
   /** The peer seems not to know credit. */
-  #doubt(): void {
+  #assumeNoCredit(): void {
     if (!this.#credit.waits) return
-    this.#credit.doubt()
+    this.#credit.assumeNoCredit()
     this.outgoing.granted()
     this.#finishIfDone()
   }

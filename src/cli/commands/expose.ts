@@ -1,7 +1,7 @@
 import type net from 'node:net'
 import type { SecureSocket } from '../../node/index.js'
+import { Admission, authorizedFile, authorizeOptions, type Client } from '../channels/admission.js'
 import { connectPlain } from '../channels/backend.js'
-import { authorizedFile, authorizeOptions, Door, type Visit } from '../channels/door.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
 import { protocolOf, protocolOptions } from '../channels/protocol.js'
 import { PROBE_MS, Reachability } from '../channels/reachability.js'
@@ -11,7 +11,7 @@ import { log } from '../frame/output.js'
 import { isLocal, type Place, parseListen, parsePlain, placeText } from '../frame/place.js'
 import { proxyHeader } from '../join/proxy.js'
 import { Splice, tell } from '../join/splice.js'
-import { orDrop, Tunnel } from '../join/tunnel.js'
+import { Tunnel, unlessAborted } from '../join/tunnel.js'
 import { KeyFiles, serverKeyOptions } from '../keys/key-files.js'
 import {
   aliveOption,
@@ -111,7 +111,7 @@ export const expose = defineCommand({
       tcpKeepAlive: values['tcp-keep-alive'],
       ...keylogTo(values.keylog),
     }
-    const where = await new Door(service, options, visit => backend.serve(visit)).open()
+    const where = await new Admission(service, options, client => backend.serve(client)).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
     log.info(`exposing ${placeText(target)} on ${where} as ${keys.names.join(', ')}`)
@@ -143,12 +143,12 @@ class Backend {
     service.onCheck(() => this.#reachability.check())
   }
 
-  serve({ key, name, address, wanted, socket }: Visit): Live {
+  serve({ key, name, address, wanted, socket }: Client): Live {
     return new Tunnel({
       near: socket,
       side: 'channel',
       join: async signal =>
-        new Splice(socket, orDrop(await this.#reach(socket, signal), signal), 'path' in this.#target),
+        new Splice(socket, unlessAborted(await this.#reach(socket, signal), signal), 'path' in this.#target),
       abandon: (alert, text) => tell(socket, alert, text),
       lifetime: this.#values['max-lifetime'],
       facts: () => ({ peer: key, name, address, ...(wanted && { wanted }) }),

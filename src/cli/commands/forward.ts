@@ -9,7 +9,7 @@ import { log } from '../frame/output.js'
 import { isLocal, type ListenPlace, parsePlainListen, placeText } from '../frame/place.js'
 import { acceptsPipes, reset } from '../join/plain.js'
 import { Splice } from '../join/splice.js'
-import { orDrop, Tunnel } from '../join/tunnel.js'
+import { Tunnel, unlessAborted } from '../join/tunnel.js'
 import { guarded, guardListeners } from '../service/guard.js'
 import { Counter, remoteText } from '../service/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from '../service/options.js'
@@ -61,8 +61,8 @@ export const forward = defineCommand({
     checkLocal(place, values['plain-anywhere'])
     const dial = await dialler(address, values)
     const service = await Service.start(serviceOptionsOf(values))
-    const front = new Front(service, dial, values)
-    const where = await service.listen(front.server(), place)
+    const listener = new PlainListener(service, dial, values)
+    const where = await service.listen(listener.server(), place)
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
     log.info(`forwarding ${where}`)
@@ -80,7 +80,7 @@ interface FrontValues {
 }
 
 /** Where plain connections come in. */
-class Front {
+class PlainListener {
   #service: Service
   #dial: Dial
   #values: FrontValues
@@ -130,7 +130,7 @@ class Front {
     }
     let peer: string | null = null
     const join = async (signal: AbortSignal) => {
-      const channel = orDrop(await this.#reach(signal), signal)
+      const channel = unlessAborted(await this.#reach(signal), signal)
       peer = encodePublicKey(channel.remotePublicKey)
       return new Splice(channel, plain, pipe)
     }

@@ -1,5 +1,5 @@
 import { decodePublicKey, formatAddress } from '../../node/index.js'
-import { authorizedFile, authorizeOptions, Door, type Visit } from '../channels/door.js'
+import { Admission, authorizedFile, authorizeOptions, type Client } from '../channels/admission.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
 import { protocolOf, protocolOptions } from '../channels/protocol.js'
 import { defineCommand } from '../frame/command.js'
@@ -72,11 +72,11 @@ export const listen = defineCommand({
     const service = await Service.start({ drainTimeout: values['drain-timeout'] })
     const once = !values['keep-open']
     let streams: StandardStreams | undefined
-    const onVisit = (visit: Visit): Live => {
-      log.info(`${visit.name ?? visit.key} from ${visit.address}`)
-      if (values.echo) return new Echo(visit.socket)
-      if (values.exec !== undefined) return new Program(visit.socket, values.exec, environmentOf(visit))
-      streams = new StandardStreams(visit.socket)
+    const onClient = (client: Client): Live => {
+      log.info(`${client.name ?? client.key} from ${client.address}`)
+      if (values.echo) return new Echo(client.socket)
+      if (values.exec !== undefined) return new Program(client.socket, values.exec, environmentOf(client))
+      streams = new StandardStreams(client.socket)
       return streams
     }
     const [limits, pending] = [limitsOf(values), pendingOf(values)]
@@ -92,7 +92,7 @@ export const listen = defineCommand({
       tcpKeepAlive: 0,
       ...keylogTo(values.keylog),
     }
-    const where = await new Door(service, options, onVisit).open()
+    const where = await new Admission(service, options, onClient).open()
     // It heeds signals before anybody is told that it is there.
     const over = service.run()
     log.info(`listening on ${addressText(where, place, keys, protocol.version)}`)
@@ -125,6 +125,6 @@ function addressText(where: string, place: ListenPlace, keys: KeyFiles, version:
   return formatAddress(version === 1 ? { ...at, version } : at)
 }
 
-function environmentOf({ key, name, address }: Visit): Record<string, string> {
+function environmentOf({ key, name, address }: Client): Record<string, string> {
   return { NOPKI_PEER: key, NOPKI_NAME: name ?? '', NOPKI_ADDRESS: address }
 }

@@ -89,7 +89,7 @@ export class Tunnel implements Live {
 }
 
 /** Throws away what was reached too late. */
-export function orDrop<T extends Duplex>(reached: T, signal: AbortSignal): T {
+export function unlessAborted<T extends Duplex>(reached: T, signal: AbortSignal): T {
   if (!signal.aborted) return reached
   reached.on('error', () => {}).destroy()
   throw signal.reason

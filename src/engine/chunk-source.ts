@@ -1,5 +1,5 @@
 /** Chunks read one after the other, as if they were one. */
-export class Gather {
+export class ChunkSource {
   left: number
   #chunks: Uint8Array[]
   #index = 0

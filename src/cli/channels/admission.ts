@@ -36,7 +36,7 @@ export const authorizeOptions = {
   'allow-anyone': { summary: 'lets in every client, whatever its key' },
 } as const
 
-export interface DoorOptions {
+export interface AdmissionOptions {
   place: ListenPlace
   keys: KeyFiles
   /** A file, or undefined for everyone. */
@@ -55,7 +55,7 @@ export interface DoorOptions {
 }
 
 /** A client that was let in. */
-export interface Visit {
+export interface Client {
   socket: SecureSocket
   /** `pk_…` */
   key: string
@@ -87,10 +87,10 @@ export function authorizedFile(values: {
   return values.authorized
 }
 
-export class Door {
+export class Admission {
   #service: Service
-  #options: DoorOptions
-  #onVisit: (visit: Visit) => Live
+  #options: AdmissionOptions
+  #onClient: (client: Client) => Live
   #authorized: AuthorizedClients<Live> | undefined
   #counter: Counter
   #throttle = new Throttle()
@@ -100,11 +100,11 @@ export class Door {
   /** Who was said to ask for another key than the newest. */
   #late = new Set<string>()
 
-  /** @param onVisit takes over a client that was let in, and closes its socket in the end */
-  constructor(service: Service, options: DoorOptions, onVisit: (visit: Visit) => Live) {
+  /** @param onClient takes over a client that was let in, and closes its socket in the end */
+  constructor(service: Service, options: AdmissionOptions, onClient: (client: Client) => Live) {
     this.#service = service
     this.#options = options
-    this.#onVisit = onVisit
+    this.#onClient = onClient
     this.#counter = new Counter(options.limits)
     const { keys, heartbeat, onKeys, authorized, pending, protocol } = options
     this.#secure = createServer({
@@ -184,7 +184,7 @@ export class Door {
       this.#recordRefused({ how: 'limit', detail: limit }, address, key)
       return this.#turnAway(socket, 1, 'too many connections are open')
     }
-    const live = this.#onVisit({ socket, key, name, address, ...this.#wanted(socket, name ?? key, address) })
+    const live = this.#onClient({ socket, key, name, address, ...this.#wanted(socket, name ?? key, address) })
     this.#service.track(live)
     this.#authorized?.enter(live, { key, name: name ?? key, ip })
     const leave = () => this.#authorized?.leave(live)
