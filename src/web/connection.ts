@@ -150,11 +150,7 @@ export class Connection implements LiveChannel, IncomingOwner {
 
   async #run(): Promise<void> {
     this.flush()
-    try {
-      await this.#incoming.receive()
-    } catch (error) {
-      this.#fail(error, false)
-    }
+    await this.#incoming.receive()
     this.#receiving = false
     if (this.phase === 'leaving') await this.#seeOff()
   }

@@ -14,6 +14,7 @@ export interface IncomingOwner {
   onData(event: 'data' | 'message'): void
   /** The peer was heard, or is listened to again. */
   onReceived(): void
+  fail(error: unknown): void
   /** The carrier has failed. */
   onCarrierError(error: unknown): void
   flush(): void
@@ -39,30 +40,34 @@ export class Incoming {
   }
 
   /**
-   * Reads until the peer's direction has ended, or the channel. An error is thrown in the turn that finds it: nobody may see an alert's
-   * direction as one that has ended.
+   * Reads until the peer's direction has ended, or the channel. An error fails the channel at once, in the turn that finds it: nobody may
+   * see an alert's direction as one that has ended.
    */
   async receive(): Promise<void> {
     const engine = this.#engine
     let chunk: Uint8Array = new Uint8Array()
     let offset = 0
-    while (this.#isAlive) {
-      const event = engine.advance()
-      if (event !== 'idle') {
-        this.#onEvent(event)
-        await this.#roomToRead()
-        continue
+    try {
+      while (this.#isAlive) {
+        const event = engine.advance()
+        if (event !== 'idle') {
+          this.#onEvent(event)
+          await this.#roomToRead()
+          continue
+        }
+        // The handshake answers by itself.
+        if (!engine.connected) this.#owner.flush()
+        if (offset < chunk.length) {
+          offset += engine.receive(chunk, offset)
+          continue
+        }
+        if (engine.readEnded) return
+        this.#owner.flush()
+        chunk = await this.#read()
+        offset = 0
       }
-      // The handshake answers by itself.
-      if (!engine.connected) this.#owner.flush()
-      if (offset < chunk.length) {
-        offset += engine.receive(chunk, offset)
-        continue
-      }
-      if (engine.readEnded) return
-      this.#owner.flush()
-      chunk = await this.#read()
-      offset = 0
+    } catch (error) {
+      this.#owner.fail(error)
     }
   }
 
