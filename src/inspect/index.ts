@@ -2,6 +2,7 @@
 
 export { type Capture, isCapture, type Packet, readCapture } from './capture/capture.js'
 export { type Connection, connectionsOf, type Stream } from './capture/connections.js'
+export { type PlainConnection, type PlainPiece, plainCapture } from './capture/plain.js'
 export { ALERTS, REJECTS } from './codes.js'
 export {
   Conversation,

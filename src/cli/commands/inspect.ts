@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
 import {
-  type Connection,
   connectionsOf,
-  type Direction,
   dump,
   fields,
   fromHexText,
@@ -16,6 +14,7 @@ import {
   type MessageKind,
   meaningOf,
   messagesOf,
+  type Packet,
   parseKeyLog,
   readCapture,
   toHex,
@@ -23,7 +22,9 @@ import {
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log, print, printJson } from '../frame/output.js'
+import { messagesOfConnection } from '../inspect/messages.js'
 import { withKeys } from '../inspect/openers.js'
+import { writePlain } from '../inspect/write.js'
 
 const KINDS = Object.keys(LAYOUTS) as MessageKind[]
 
@@ -53,6 +54,17 @@ export const inspect = defineCommand({
       read: messageKind,
       completes: KINDS,
     },
+    write: {
+      value: 'FILE',
+      summary:
+        'of a capture with a key log: writes its connections with what was inside them as TCP payload, as pcapng, for Wireshark',
+      completes: 'file',
+    },
+    port: {
+      value: 'PORT',
+      summary: 'with --write: the server’s port in FILE, by which Wireshark knows the protocol: 6379, 80, 5432',
+      read: portNumber,
+    },
     json: { summary: 'prints an object a line for every message, with all of its bytes' },
     'no-color': { summary: 'no colour, even on a terminal' },
   },
@@ -64,6 +76,10 @@ export const inspect = defineCommand({
     {
       summary: 'with what it says',
       line: 'nopki connect nopki://pk_…@host:4433 --keylog keys\nnopki inspect traffic.pcap --keylog keys',
+    },
+    {
+      summary: 'the Redis inside a tunnel, in tshark',
+      line: 'nopki inspect traffic.pcap --keylog keys --write plain.pcapng --port 6379\ntshark -r plain.pcapng -Y resp',
     },
     { summary: 'a few bytes from a log', line: "echo '6e 70 6b 32 00 01 02' | nopki inspect" },
     {
@@ -84,6 +100,9 @@ export const inspect = defineCommand({
     const keys = values.keylog === undefined ? new Map() : await readKeyLog(values.keylog)
     const color = !values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true
     const show = values.json ? showJson : (shown: Shown) => showText(shown, color)
+    if (values.write !== undefined) return writeCapture(bytes, values.keylog === undefined ? undefined : keys, values)
+    if (values.port !== undefined)
+      throw Failure.usage('--port is given without --write', 'it is the port in what is written')
     if (isCapture(bytes)) return inspectCapture(bytes, keys, show)
     if (bytes.length === 0) throw new Failure(`there are no bytes in ${named(file)}`)
     inspectBytes(fromHexText(text(bytes)) ?? bytes, values.as, keys, show)
@@ -100,9 +119,26 @@ interface Shown extends Message {
 
 type Show = (message: Shown) => void
 
-function inspectCapture(bytes: Uint8Array, keys: KeyLog, show: Show): void {
+function writeCapture(
+  bytes: Uint8Array,
+  keys: KeyLog | undefined,
+  values: { write?: string | undefined; port?: number | undefined },
+): void {
+  const { write = '', port } = values
+  if (!keys) throw Failure.usage('--write is given without --keylog', 'without keys there is nothing to write')
+  if (!isCapture(bytes))
+    throw Failure.usage('--write is given, and the bytes are no capture', 'give a pcap or pcapng file')
+  writePlain(readPackets(bytes), keys, write, port)
+}
+
+function readPackets(bytes: Uint8Array): Packet[] {
   const { packets, trouble } = readCapture(bytes)
   if (trouble !== undefined) log.warn(`the capture was not read to its end: ${trouble}`)
+  return packets
+}
+
+function inspectCapture(bytes: Uint8Array, keys: KeyLog, show: Show): void {
+  const packets = readPackets(bytes)
   const connections = connectionsOf(packets)
   let number = 0
   for (const connection of connections) {
@@ -128,35 +164,6 @@ function inspectCapture(bytes: Uint8Array, keys: KeyLog, show: Show): void {
   }
   if (others > 0)
     log.info(`${others} other TCP ${others === 1 ? 'connection is' : 'connections are'} not of this protocol`)
-}
-
-/** In the order in which they were captured; undefined where the connection is of another protocol. */
-function messagesOfConnection(found: Connection, keys: KeyLog): { connection: Connection; all: Shown[] } | undefined {
-  const connection = oriented(found)
-  const hello = connection.toServer.bytes
-  const kind = identify(hello, 'client')
-  if (!kind) return undefined
-  const directions: (Direction & { packetOf(offset: number): number })[] = [
-    { from: 'client', ...connection.toServer },
-    { from: 'server', ...connection.toClient, first: identify(connection.toClient.bytes, 'server') ?? answerTo(kind) },
-  ]
-  const all = directions.flatMap(({ packetOf, ...direction }) => {
-    const messages =
-      withKeys(keys, hello, openerFor => messagesOf({ ...direction, openerFor: openerFor(direction.from) })) ?? []
-    return messages.map((it): Shown => ({ ...it, from: direction.from, packet: packetOf(it.offset) }))
-  })
-  return { connection, all: all.sort((a, b) => (a.packet ?? 0) - (b.packet ?? 0)) }
-}
-
-/** Where the opening was not captured, who is the client shows by who said hello. */
-function oriented(it: Connection): Connection {
-  if (it.whole || identify(it.toServer.bytes, 'client') || !identify(it.toClient.bytes, 'client')) return it
-  return { ...it, client: it.server, server: it.client, toServer: it.toClient, toClient: it.toServer }
-}
-
-/** Version 1's challenge has no version of its own. */
-function answerTo(hello: MessageKind): MessageKind {
-  return hello === 'hello1' ? 'challenge1' : 'challenge2'
 }
 
 function inspectBytes(bytes: Uint8Array, as: MessageKind | undefined, keys: KeyLog, show: Show): void {
@@ -257,6 +264,12 @@ function named(file: string): string {
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1')
+}
+
+function portNumber(value: string, name: string): number {
+  const port = Number(value)
+  if (/^\d+$/.test(value) && port >= 1 && port <= 65535) return port
+  throw Failure.usage(`${name} is “${value}”`, 'a port is a number from 1 to 65535')
 }
 
 function messageKind(value: string, name: string): MessageKind {
