@@ -66,9 +66,17 @@ export interface Peer {
   signal: AbortSignal
 }
 
-export type Authorize = (peer: Peer) => boolean | object | undefined | Promise<boolean | object | undefined>
+/** What `authorize` may say of a client. */
+export type Answer = boolean | object | undefined
 
-export type ServerOptions = ServerEngineOptions &
+export type Authorize<A extends Answer = Answer> = (peer: Peer) => A | Promise<A>
+
+/** A channel whose client was let in by such an answer: `authorization` is the object; undefined if the answer was true. */
+export interface Authorized<A extends Answer = Answer> {
+  readonly authorization: Extract<A, object> | ([Extract<A, true>] extends [never] ? never : undefined)
+}
+
+export type ServerOptions<A extends Answer = Answer> = ServerEngineOptions &
   ChannelOptions & {
     /**
      * Decides whether a client is served, when it has proved who it is. True lets it in; so does an object, which becomes the
@@ -77,7 +85,7 @@ export type ServerOptions = ServerEngineOptions &
      * whoever it is. One secret key proves several public keys: allow by key, never deny, ban or count by key alone. In version 1
      * a client may not hold the key (docs/protocol.md, "What version 1 does not give"); that is warned of once a process.
      */
-    authorize: Authorize | 'anyone'
+    authorize: Authorize<A> | 'anyone'
   }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION, for an absent `serverKey` too */

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import {
+  type Answer,
   CLIENT,
   type ClientOptions as CommonClientOptions,
   type ConnectOptions as CommonConnectOptions,
@@ -29,7 +30,7 @@ export type ConnectOptions = CommonConnectOptions &
     timeout?: number
   }
 
-export type ServerOptions = CommonServerOptions &
+export type ServerOptions<A extends Answer = Answer> = CommonServerOptions<A> &
   SocketOptions & {
     /**
      * How many clients may be between connecting and being let in: default 1,024. One more has the oldest dropped that has not sent a

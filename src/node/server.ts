@@ -1,7 +1,7 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { admit, type ServedChannel, warnOfVersion1, whenServed } from '../channel/authorize.js'
-import { serverOptions } from '../channel/options.js'
+import { type Answer, type Authorized, serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { OWN_KEYS, serverSetup } from '../engine/options.js'
 import { keep, snapshot } from '../engine/snapshot.js'
@@ -16,21 +16,21 @@ import { MAX_PENDING, Pending, pendingLimits } from './pending.js'
 import { SecureSocket, steps } from './socket.js'
 
 /** What a server can be told: the channel’s options, and net.createServer’s own. */
-export type ServeOptions = ServerOptions & Omit<net.ServerOpts, keyof ServerOptions>
+export type ServeOptions<A extends Answer = Answer> = ServerOptions<A> & Omit<net.ServerOpts, keyof ServerOptions>
 
 /**
  * A net.Server whose connections are channels. Beside net.Server’s events it has 'secureConnection' with the SecureSocket, and
  * 'handshakeError' with the error and the transport of a client that was not let in. A Duplex from elsewhere is served by
  * `server.emit('connection', duplex)`.
  */
-export class SecureServer extends net.Server {
+export class SecureServer<A extends Answer = Answer> extends net.Server {
   #core: Core
   #options: Readonly<ServerOptions>
   #pending: Pending<Handshake>
   #stopped = false
 
   /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
-  constructor(options: ServeOptions, onConnection?: (socket: SecureSocket) => void) {
+  constructor(options: ServeOptions<A>, onConnection?: (socket: SecureSocket & Authorized<A>) => void) {
     const core = nodeCore()
     const ours = serverOptions<ServerOptions>(options, SERVE)
     serverSetup(core, ours)
@@ -167,14 +167,14 @@ export class SecureServer extends net.Server {
     }
   }
 
-  override on(event: 'secureConnection', listener: (socket: SecureSocket) => void): this
+  override on(event: 'secureConnection', listener: (socket: SecureSocket & Authorized<A>) => void): this
   override on(event: 'handshakeError', listener: (error: Error, transport: Duplex) => void): this
   override on(event: string, listener: Listener): this
   override on(event: string, listener: Listener): this {
     return super.on(event, listener)
   }
 
-  override once(event: 'secureConnection', listener: (socket: SecureSocket) => void): this
+  override once(event: 'secureConnection', listener: (socket: SecureSocket & Authorized<A>) => void): this
   override once(event: 'handshakeError', listener: (error: Error, transport: Duplex) => void): this
   override once(event: string, listener: Listener): this
   override once(event: string, listener: Listener): this {
@@ -183,7 +183,10 @@ export class SecureServer extends net.Server {
 }
 
 /** Starts no listening yet: call `listen`, as of net.Server. @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
-export function createServer(options: ServeOptions, onConnection?: (socket: SecureSocket) => void): SecureServer {
+export function createServer<A extends Answer = Answer>(
+  options: ServeOptions<A>,
+  onConnection?: (socket: SecureSocket & Authorized<A>) => void,
+): SecureServer<A> {
   return new SecureServer(options, onConnection)
 }
 

@@ -4,16 +4,17 @@ import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
-import { ChunkSource } from '../engine/chunk-source.js'
 import type { Control, Engine } from '../engine/engine.js'
-import { checkInteger, checkString } from '../engine/snapshot.js'
+import { badOption, checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
-import { bare } from '../keys/given.js'
+import { bare, isBytes } from '../keys/given.js'
 import { CONTROL_ALIVE } from '../wire/stream.js'
 import { SocketCredit } from './credit.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
+import { MessageEnds, readMessages } from './messages.js'
 import type { ChannelOptions } from './options.js'
+import { type Outgoing, partsOf } from './outgoing.js'
 import { Pieces } from './pieces.js'
 import { expectSigns, promiseSigns } from './signs-of-life.js'
 
@@ -75,6 +76,8 @@ export class SecureSocket extends SocketIdentity {
   #rekeyDue = false
   /** What ends of messages have counted for. */
   #messageEnds = 0
+  readonly #outgoingMessages = new WeakSet<Uint8Array>()
+  readonly #incomingEnds = new MessageEnds()
   /** What has come in this turn, and was not given to the stream yet. */
   #pieces: Pieces | undefined
 
@@ -151,6 +154,32 @@ export class SecureSocket extends SocketIdentity {
       this.once('close', () => (this.errored ? reject(this.errored) : resolve()))
       this.end()
     })
+  }
+
+  /**
+   * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
+   * @throws ChannelError USE_CLOSED behind an end; what the socket has failed with
+   */
+  send(message: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
+      if (!isBytes(message)) throw badOption('message', message, 'a Uint8Array (TextEncoder makes one of text)')
+      // A view of its own, by which it is known for a message on its way through the stream.
+      const chunk = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+      this.#outgoingMessages.add(chunk)
+      this.write(chunk, error => (error ? reject(error) : resolve()))
+    })
+  }
+
+  /**
+   * The messages that the peer sends, until its direction ends; who reads them reads nothing else of the socket. Leaving the loop before
+   * the end destroys it.
+   *
+   * @param limit the longest message to take, in bytes: default 16 MiB
+   * @throws ChannelError PEER_TOO_LONG for a longer one; what the socket failed with
+   */
+  messages(limit = 16_777_216): AsyncGenerator<Uint8Array, void, undefined> {
+    return readMessages(this, this.#incomingEnds, () => this.#read, limit)
   }
 
   /**
@@ -330,6 +359,7 @@ export class SecureSocket extends SocketIdentity {
     this.#credit?.opened(cost)
     this.#messageEnds += cost - length
     this.bytesRead += length
+    if (endOfMessage) this.#incomingEnds.add(this.bytesRead, this.#read - length)
     if (length === 0) {
       this.#onTaken()
       return true
@@ -390,6 +420,11 @@ export class SecureSocket extends SocketIdentity {
     this.#credit?.taken(this.#opened - this.readableLength - (this.#pieces?.length ?? 0))
   }
 
+  /** How many of the application’s bytes it has read. */
+  get #read(): number {
+    return this.bytesRead - this.readableLength - (this.#pieces?.length ?? 0)
+  }
+
   get #opened(): number {
     return this.bytesRead + this.#messageEnds
   }
@@ -429,30 +464,47 @@ export class SecureSocket extends SocketIdentity {
   /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
   #writeAll(chunks: Uint8Array[], callback: Callback): void {
     if (this.#opening) return this.#whenSecure(callback, () => this.#writeAll(chunks, callback))
-    const source = new ChunkSource(chunks)
+    const parts = partsOf(chunks, this.#outgoingMessages)
     const go = (error?: Error | null): void => {
       if (error ?? this.#failure) return callback(error ?? this.#failure)
       let waitsFor: 'nothing' | 'credit' | 'transport'
       try {
-        waitsFor = this.#sealFrom(source)
+        waitsFor = this.#sealParts(parts)
       } catch (caught) {
         return callback(caught as Error)
       }
       if (waitsFor === 'credit') this.#whenGranted(go)
-      else if (waitsFor === 'transport') this.#whenWritable(source.left > 0 ? go : callback)
+      else if (waitsFor === 'transport') this.#whenWritable(parts.length > 0 ? go : callback)
       else callback()
     }
     go()
   }
 
-  #sealFrom(source: ChunkSource): 'nothing' | 'credit' | 'transport' {
+  #sealParts(parts: Outgoing[]): 'nothing' | 'credit' | 'transport' {
     if (this.#rekeyDue) this.#sealRekey()
-    while (source.left > 0) {
-      const room = this.#credit?.room
-      if (room === 0) return 'credit'
-      const written = this.#link.engine.writeFrom(source, false, room)
+    for (let part = parts[0]; part; part = parts[0]) {
+      const waitsFor = this.#sealFrom(part)
+      if (part.source.left === 0 && part.end === 0) parts.shift()
+      if (waitsFor !== 'nothing') return waitsFor
+    }
+    return 'nothing'
+  }
+
+  #sealFrom(part: Outgoing): 'nothing' | 'credit' | 'transport' {
+    const { source } = part
+    const { engine } = this.#link
+    while (source.left > 0 || part.end > 0) {
+      const room = this.#credit?.room ?? Number.POSITIVE_INFINITY
+      if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
+      // A message ends with its last byte, if credit lets it.
+      const ends = part.end > 0 && source.left + part.end <= room
+      let written = 0
+      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left, room))
+      else engine.write(NOTHING, 0, true)
+      const ended = ends && source.left === 0
       this.bytesWritten += written
-      this.#credit?.sent(written)
+      this.#credit?.sent(written + (ended ? part.end : 0))
+      if (ended) part.end = 0
       if (!this.#link.flush()) return 'transport'
     }
     return 'nothing'

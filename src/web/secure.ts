@@ -1,6 +1,8 @@
 import { type Applicant, admit, warnOfVersion1, whenServed } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
+  type Answer,
+  type Authorized,
   type ClientOptions,
   type ConnectOptions,
   clientOptions,
@@ -18,7 +20,9 @@ import { Connection } from './connection.js'
 import { type ByteStreams, checkStreams } from './link.js'
 import { loadCore } from './load/load.js'
 
-export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOptions & { role: 'server' })
+export type SecureOptions<A extends Answer = Answer> =
+  | (ConnectOptions & { role?: 'client' }) //
+  | (ServerOptions<A> & { role: 'server' })
 
 /**
  * Opens a channel over a pair of byte streams, and resolves when the peer has proved its long-term key. For a client, whether the
@@ -29,7 +33,10 @@ export type SecureOptions = (ConnectOptions & { role?: 'client' }) | (ServerOpti
  * @param options a client’s, unless `role` says otherwise. All are read once, before this returns
  * @throws ChannelError PEER_* or LINK_* where the handshake fails, USE_* for wrong options; the reason of an aborted `signal`
  */
-export async function secure(streams: ByteStreams, options: SecureOptions): Promise<SecureChannel> {
+export async function secure<A extends Answer = Answer>(
+  streams: ByteStreams,
+  options: SecureOptions<A>,
+): Promise<SecureChannel & Authorized<A>> {
   checkStreams(streams)
   const role = typeof options === 'object' && options ? given(options, 'role') : undefined
   if (role !== undefined) oneOf('client', 'server')(role, 'role', options)
@@ -38,7 +45,8 @@ export async function secure(streams: ByteStreams, options: SecureOptions): Prom
     const reason = `the socket did not open: ${printable(String(cause))}`
     throw new ChannelError('LINK_CLOSED', reason, { next: NEXT, cause })
   })
-  return await open({ streams, drop: () => {}, opened }, role === 'server' ? 'server' : 'client', options)
+  const channel = await open({ streams, drop: () => {}, opened }, role === 'server' ? 'server' : 'client', options)
+  return channel as SecureChannel & Authorized<A>
 }
 
 /** Streams that a channel is to be opened over, and that may have yet to connect. */

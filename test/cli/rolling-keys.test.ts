@@ -127,6 +127,14 @@ check(
   },
 )
 
+check('doctor takes any of the keys in an address', async () => {
+  const { address } = await startListen(['-k', keys.server.file, '--allow-anyone', '--echo', '--keep-open'])
+  const either = address.replace('nopki://', `nopki://${next.publicKey},`)
+  const { code, out } = await nopki(['doctor', either])
+  assert.is(code, 0, String(out))
+  assert.match(String(out), new RegExp(`the server proved ${keys.server.publicKey}`))
+})
+
 check('what does not agree is said', async () => {
   const tooMany = Array(9).fill(['-k', next.file]).flat()
   const run = (...args: string[]) => nopki(['expose', '127.0.0.1:0', '1', '--allow-anyone', ...args])

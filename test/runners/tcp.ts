@@ -57,7 +57,8 @@ async function openClient(client: Setup['client'], port: number, wire: Setup['wi
 }
 
 function socketEnd(socket: SecureSocket): End {
-  const chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
+  // Whoever takes messages takes no chunks.
+  let chunks: AsyncIterator<Uint8Array> | undefined
   // Its failure is what reading it gives.
   socket.on('error', () => {})
   return {
@@ -70,10 +71,13 @@ function socketEnd(socket: SecureSocket): End {
     },
     end: () => new Promise(resolve => socket.end(resolve)),
     async read() {
+      chunks ??= socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>
       const { done, value } = await chunks.next()
       return done ? undefined : value
     },
     alert: (code, text) => socket.alert(code, text),
+    send: message => socket.send(message),
+    messages: () => socket.messages(),
     async abandon() {
       socket.destroy()
     },

@@ -15,9 +15,8 @@ export interface End {
   alert(code: number, text: string): Promise<void>
   /** Drops the channel, without an end. */
   abandon(): Promise<void>
-  /** Where the API has messages. */
-  send?(message: Uint8Array): Promise<void>
-  messages?(): AsyncIterable<Uint8Array>
+  send(message: Uint8Array): Promise<void>
+  messages(): AsyncIterable<Uint8Array>
 }
 
 /** What both ends are told. */

@@ -23,7 +23,7 @@ export function planFor(runtime: string): Planned[] {
   return [first, ...others]
     .filter(it => it !== undefined)
     .flatMap(carrier =>
-      CASES.filter(it => !(it.messages && carrier === 'TCP') && !(it.bulk && carrier !== first)).map(it => ({
+      CASES.filter(it => !(it.bulk && carrier !== first)).map(it => ({
         name: `${carrier}: ${it.name}`,
         carrier,
         it,

@@ -11,6 +11,8 @@ export interface Client {
   protocol: Protocol
   /** Undefined: whatever key the server proves is told. */
   serverKey: Uint8Array | undefined
+  /** Where the address has several. */
+  serverKeys?: readonly Uint8Array[]
   /** Where that key is from. */
   pinnedBy: string
   middleboxKey: Uint8Array | undefined
@@ -28,9 +30,10 @@ interface Values extends KeyValues, ProtocolValues {
 export async function clientOf(address: string, values: Values): Promise<Client> {
   const identity = { keyPair: await keyPairOf(values), stranger: values.key === undefined }
   if (address.startsWith('nopki:')) {
-    const { host, port, serverKey, middleboxKey, version } = parseAddress(address)
+    const { host, port, serverKey, serverKeys, middleboxKey, version } = parseAddress(address)
     const protocol = protocolOf(values, version)
-    return { place: { host, port }, protocol, serverKey, pinnedBy: 'the address', middleboxKey, ...identity }
+    const pinned = { serverKey, ...(serverKeys && { serverKeys }), pinnedBy: 'the address' }
+    return { place: { host, port }, protocol, ...pinned, middleboxKey, ...identity }
   }
   const place = withHost(parsePlain(address, 'ADDRESS'))
   const common = { place, protocol: protocolOf(values), middleboxKey: undefined, ...identity }

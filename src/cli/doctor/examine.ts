@@ -80,7 +80,7 @@ async function connectTcp({ place }: Client, timeout: number): Promise<net.Socke
 }
 
 function shakeHands(client: Client, stream: net.Socket, timeout: number): Promise<SecureSocket | Error> {
-  const { keyPair, protocol, serverKey, middleboxKey } = client
+  const { keyPair, protocol, serverKey, serverKeys, middleboxKey } = client
   return connect({
     stream,
     keyPair,
@@ -89,6 +89,7 @@ function shakeHands(client: Client, stream: net.Socket, timeout: number): Promis
     handshakeTimeout: timeout,
     // Without a pinned key, the step that follows says which one answered.
     serverKey: serverKey ?? 'any',
+    ...(serverKeys && { serverKeys }),
     ...(middleboxKey && { middleboxKey }),
   }).catch((error: Error) => error)
 }

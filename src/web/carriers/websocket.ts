@@ -1,4 +1,10 @@
-import { type ConnectOptions, clientOptions, type ServerOptions } from '../../channel/options.js'
+import {
+  type Answer,
+  type Authorized,
+  type ConnectOptions,
+  clientOptions,
+  type ServerOptions,
+} from '../../channel/options.js'
 import { badOption } from '../../engine/snapshot.js'
 import { ChannelError } from '../../errors.js'
 import type { SecureChannel } from '../channel.js'
@@ -27,8 +33,11 @@ export async function connectWebSocket(
  *
  * @param socket Workers’ `WebSocketPair`, Deno’s `upgradeWebSocket`, one of the package `ws`, or what `bunWebSocket` gives
  */
-export async function acceptWebSocket(socket: WebSocketLike, options: ServerOptions): Promise<SecureChannel> {
-  return await overSocket(socket, 'server', options)
+export async function acceptWebSocket<A extends Answer = Answer>(
+  socket: WebSocketLike,
+  options: ServerOptions<A>,
+): Promise<SecureChannel & Authorized<A>> {
+  return (await overSocket(socket, 'server', options)) as SecureChannel & Authorized<A>
 }
 
 /** Listens at once: what comes while channel.wasm is loaded is not lost. */
