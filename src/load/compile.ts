@@ -26,11 +26,11 @@ export async function compile(source: WasmSource, readFile?: ReadFile): Promise<
   }
 }
 
-/** Streams, where the server says that it is WebAssembly; else the bytes themselves have to. */
+/** Streams, where the server says that it is WebAssembly, and no more than that; else the bytes themselves have to. */
 async function compileResponse(response: Response): Promise<WasmModule> {
   if (!response.ok) throw new Error(`status ${response.status}`)
   const type = response.headers.get('content-type') ?? ''
-  if (/^application\/wasm\b/i.test(type) && WebAssembly.compileStreaming) {
+  if (/^application\/wasm$/i.test(type.trim()) && WebAssembly.compileStreaming) {
     return await WebAssembly.compileStreaming(response)
   }
   const bytes = await response.arrayBuffer()

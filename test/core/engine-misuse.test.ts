@@ -165,4 +165,29 @@ test('an opener that is closed opens nothing, and can be closed again', () => {
   assert.is(core.bytesInUse, 0)
 })
 
+test('a second close touches nothing', () => {
+  for (const version of [1, 2] as const) {
+    const own = freshCore()
+    const { client, server } = connectedPair(version, { core: own })
+    client.close()
+    const before = Buffer.from(own.bytes)
+    client.close()
+    assert.ok(Buffer.from(own.bytes).equals(before), 'no byte of what all channels share')
+    hear(server)
+    server.close()
+    assert.is(own.bytesInUse, 0)
+  }
+})
+
+test('options without a prototype are options', () => {
+  const bare = (options: object) => Object.assign(Object.create(null), options)
+  const client = Engine.client(freshCore(), bare({ keyPair: bare(clientKeys), serverKey: 'any' }))
+  const server = Engine.server(freshCore(), bare({ keyPair: bare(serverKeys) }))
+  server.receive(takeAll(client))
+  client.receive(takeAll(server))
+  assert.is(client.advance(), 'connected')
+  client.close()
+  server.close()
+})
+
 test.run()

@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { addressGroup, Pending } from '../../src/node/pending.js'
+import { addressGroup, Pending, type Stage } from '../../src/node/pending.js'
 
 /** Names as connections, and who has been dropped. */
 function table(places: number, share = places) {
@@ -10,9 +10,9 @@ function table(places: number, share = places) {
   const names = new Map<string, { name: string }>()
   const pending = new Pending<{ name: string }>({ places, share }, it => dropped.push(it.name))
   const it = (name: string) => names.get(name) as { name: string }
-  const add = (name: string, address?: string) => {
+  const add = (name: string, address?: string, stage?: Stage) => {
     names.set(name, { name })
-    pending.add(it(name), address)
+    pending.add(it(name), address, stage)
   }
   return { pending, dropped, add, it }
 }
@@ -30,6 +30,23 @@ test('the oldest that has sent no whole hello gives way; of more that have, the 
   add('g')
   assert.equal(dropped, ['b', 'd', 'a'], 'the newest is not the one that gives way')
   assert.is(pending.size, 4)
+})
+
+test('one that comes with its hello is not among the silent', () => {
+  const { pending, dropped, add, it } = table(3)
+  add('a', '192.0.2.1', 'greeted')
+  add('b', '192.0.2.1', 'silent')
+  add('c', '192.0.2.1', 'refused')
+  assert.is(pending.refused, 1)
+  pending.delete(it('c'))
+  assert.is(pending.refused, 0)
+  add('d')
+  add('e')
+  assert.equal(dropped, ['b'])
+  assert.equal(
+    ['a', 'b', 'd'].map(name => pending.has(it(name))),
+    [true, false, true],
+  )
 })
 
 test('nobody who has proved a key gives way; one that was refused is the first to', () => {

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Inbox } from '../../src/web/inbox.js'
 import { CREDIT_MESSAGE_END } from '../../src/wire/stream.js'
+import { codeOf } from '../support/engines.js'
 import { rejects, someBytes } from '../support/sockets.js'
 
 const COUNT = 200_000
@@ -126,6 +127,28 @@ for (const [what, give] of [
     assert.equal(ends, ['given up'])
   })
 }
+
+test('a message that is too long is refused before it is whole', () => {
+  for (const pieces of [[101], [60, 41], [60, 0, 40, 1]]) {
+    const inbox = new Inbox(() => {})
+    let code = 'none'
+    for (const length of pieces) {
+      inbox.push(new Uint8Array(length), false)
+      code = codeOf(() => assert.is(inbox.takeMessage(100), undefined))
+    }
+    assert.is(code, 'PEER_TOO_LONG', String(pieces))
+  }
+  const inbox = new Inbox(() => {})
+  inbox.push(new Uint8Array(60), false)
+  assert.is(inbox.takeMessage(100), undefined)
+  inbox.push(new Uint8Array(40), true)
+  inbox.push(new Uint8Array(101), true)
+  assert.is(inbox.takeMessage(100)?.length, 100, 'so long it may be')
+  assert.is(
+    codeOf(() => inbox.takeMessage(100)),
+    'PEER_TOO_LONG',
+  )
+})
 
 test('nothing thrown away: an end stays one', async () => {
   const inbox = new Inbox(() => {})

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cleanUpAfter, guarded } from '../support/sockets.js'
+import { cleanUpAfter, guarded, rejects } from '../support/sockets.js'
 import {
   giveUpAfter,
   receive,
@@ -113,6 +113,27 @@ check('allowTruncation takes the end of a carrier for one', async () => {
   const { error } = await receiveUntilError(cut)
   assert.is(error.code, 'LINK_TRUNCATED')
   assert.is(error.cause, undefined, 'nothing was wrong with the carrier')
+})
+
+check('a message that is too long is what the channel fails with', async () => {
+  const { client, server } = await webPair(2)
+  await client.send(new Uint8Array(10))
+  await client.send(new Uint8Array(11))
+  const lengths: number[] = []
+  const reading = (async () => {
+    for await (const message of server.messages(10)) lengths.push(message.length)
+  })()
+  await rejects(reading, 'PEER_TOO_LONG')
+  assert.equal(lengths, [10])
+  await rejects(server.closed, 'PEER_TOO_LONG')
+})
+
+check('who reads bytes is not held up by empty messages, of whatever number', async () => {
+  const { client, server } = await webPair(2)
+  const read = server.readable.getReader().read()
+  for (let at = 0; at < 3000; at++) await client.send(new Uint8Array())
+  await client.send(Uint8Array.of(7))
+  assert.equal((await read).value, Uint8Array.of(7))
 })
 
 test.run()

@@ -248,6 +248,48 @@ wait('a carrier that takes nothing any more: what the peer has said is read firs
   assert.is((await client.readable.getReader().read()).value?.length, 5)
 })
 
+wait('behind the peer’s end there is nothing more to wait for', async clock => {
+  const [near, far] = loosePair()
+  let broken = false
+  const writable = new WritableStream<Uint8Array>({
+    async write(chunk) {
+      if (broken) throw new Error('broken pipe')
+      const writer = near.writable.getWriter()
+      await writer.write(chunk)
+      writer.releaseLock()
+    },
+  })
+  const { client, peer } = await withServer({}, [{ readable: near.readable, writable }, far])
+  peer.engine.end()
+  peer.flush()
+  await settled()
+  broken = true
+  await client.send(Buffer.from('lost')).catch(() => {})
+  assert.is(await stateOf(client.closed), 'LINK_TRUNCATED')
+  assert.is(clock.timers.all, 0)
+})
+
+wait('version 1: a server’s records wait for the client’s first, or 50 ms', async clock => {
+  const { client, server } = await webPair(1, loosePair())
+  let heard = 0
+  const reader = client.readable.getReader()
+  reader.read().then(
+    () => heard++,
+    () => {},
+  )
+  server.writable
+    .getWriter()
+    .write(Buffer.from('x'))
+    .catch(() => {})
+  await settled()
+  clock.advance(49)
+  await settled()
+  assert.is(heard, 0)
+  clock.advance(1)
+  await settled()
+  assert.is(heard, 1)
+})
+
 wait('a handshake takes as long as it may, and not a moment more', async clock => {
   for (const role of ['client', 'server'] as const) {
     const [near] = loosePair()
@@ -283,7 +325,7 @@ wait('a peer that says nothing is given little, and all there is after 2 s', asy
   assert.is(peer.received, CREDIT_FIRST + 100_000)
 })
 
-wait('the word that a client is served says nothing of credit', async () => {
+wait('the word that a client is served says nothing of credit', async clock => {
   const { client, peer } = await withServer({}, loosePair(false))
   peer.engine.accept()
   peer.flush()
@@ -295,6 +337,7 @@ wait('the word that a client is served says nothing of credit', async () => {
   peer.grant(CREDIT_FIRST + 50_000)
   await settled()
   assert.is(peer.received, CREDIT_FIRST + 50_000)
+  assert.is(clock.timers.all, 0, 'its silence is over')
   // Any other record but credit would.
   const other = await withServer({}, loosePair(false))
   other.peer.pour(1)
