@@ -17,6 +17,10 @@ export class Acceptance {
     if (engine.role === 'server') this.#state = 'accepted'
   }
 
+  get role(): 'client' | 'server' {
+    return this.#engine.role
+  }
+
   /** Whether the server has shown that it serves this client. */
   get accepted(): boolean {
     return this.#state === 'accepted'

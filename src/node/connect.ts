@@ -8,6 +8,7 @@ import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
 import { bare, namesOf } from '../keys/given.js'
 import { drawKeyPair } from '../keys/pair.js'
+import { report } from './diagnostics.js'
 import { Handshake } from './handshake.js'
 import { nodeCore } from './load.js'
 import { type Carrier, type ClientOptions, CONNECT, type ConnectOptions, forNet } from './options.js'
@@ -70,6 +71,7 @@ export function startSocket({ ours, nets }: Asked, Kind = SecureSocket): SecureS
   )
   const attempt = new Attempt(ours.waitForAccept === true)
   const socket = new Kind(engine, ours, undefined, attempt)
+  report('connect', 'client', socket)
   if (ours.timeout) socket.setTimeout(ours.timeout)
   if (ours.keepAlive) socket.setKeepAlive(true, ours.keepAliveInitialDelay)
   if (ours.signal) heed(ours.signal, socket)

@@ -20,6 +20,7 @@ export {
 } from '../index.js'
 export type { WasmSource } from '../load/compile.js'
 export { type ConnectTarget, connect, connectSocket } from './connect.js'
+export type { DiagnosticsMessage } from './diagnostics.js'
 export {
   type AuthorizedClient,
   type AuthorizedKeysFile,

@@ -8,6 +8,7 @@ import { keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { bare } from '../keys/given.js'
 import type { Core } from '../wasm/instance.js'
+import { report } from './diagnostics.js'
 import { Handshake } from './handshake.js'
 import type { Link } from './link.js'
 import { nodeCore } from './load.js'
@@ -129,6 +130,7 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
           const socket = new SecureSocket(link.engine, this.#options, authorization)
           steps.attach(socket, link, this.#options)
           if (authorization) whenServed.get(authorization)?.(servedBy(socket))
+          report('handshake', 'server', socket)
           return socket
         }),
       refuse: told =>
@@ -140,6 +142,7 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
   }
 
   #report(error: Error, transport: Duplex): void {
+    report('error', 'server', undefined, error)
     this.emit('handshakeError', error, transport)
   }
 

@@ -10,6 +10,7 @@ import { type Alert, ChannelError } from '../errors.js'
 import { bare, isBytes } from '../keys/given.js'
 import { CONTROL_ALIVE } from '../wire/stream.js'
 import { SocketCredit } from './credit.js'
+import { report } from './diagnostics.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
 import { MessageEnds, readMessages } from './messages.js'
@@ -258,7 +259,12 @@ export class SecureSocket extends SocketIdentity {
     this.#waitingWrite = undefined
     waiting?.(toWhoWaits())
     callback(failure)
-    process.nextTick(() => this.emit('close', failure !== null))
+    const role = this.#acceptance.role
+    if (failure) report('error', role, this, failure)
+    process.nextTick(() => {
+      report('close', role, this, failure ?? undefined)
+      this.emit('close', failure !== null)
+    })
   }
 
   #leaveLink(reason: () => Error): void {
@@ -309,6 +315,7 @@ export class SecureSocket extends SocketIdentity {
     const waiting = this.#onceSecure
     this.#onceSecure = undefined
     waiting?.()
+    report('handshake', 'client', this)
     this.#tell('secureConnect')
   }
 
