@@ -1,6 +1,7 @@
 // nopki route, as a process: what it says, how it is told to change, and what happens to clients when it goes and comes back.
 
 import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -277,6 +278,23 @@ check('who has just connected at SIGTERM is served, and waited for', async () =>
   for (const it of late) await until(() => it.received === 1268)
   for (const { socket } of late) socket.destroy()
   last.destroy()
+  assert.is((await command.ended).code, 0)
+})
+
+check('who has connected by SIGTERM, and was not accepted yet, is served too', async () => {
+  const [backend] = await echoServers(1)
+  const { command, port } = await start(folder.write('queued', line(serverKeys.publicKey, backend!.port)))
+  const hello = helloBytes(2)
+  // The system connects them, and holds them until this process runs on.
+  command.child.kill('SIGSTOP')
+  const queued = Array.from({ length: 20 }, () => dialPlain(port))
+  await Promise.all(queued.map(({ socket }) => socket.connecting && once(socket, 'connect')))
+  command.child.kill('SIGTERM')
+  command.child.kill('SIGCONT')
+  await command.shows(/^ending: 20 connections open/m)
+  for (const { socket } of queued) socket.write(hello)
+  for (const it of queued) await until(() => it.received === 1268)
+  for (const { socket } of queued) socket.destroy()
   assert.is((await command.ended).code, 0)
 })
 

@@ -71,16 +71,19 @@ function placeOf(remoteAddress: string | undefined): string {
 export interface Listening {
   /** Where, with the port that it was given. */
   where: string
+  /** Takes those who have connected by now, and wait in the system: closing would reset them. */
+  takeWaiting(): Promise<void>
   /** Takes no more connections, and gives back the path of a Unix socket. */
   close(): void
 }
 
 /** Resolves when it listens. @throws Failure where it cannot, with what to do */
 export async function listenAt(server: net.Server, place: ListenPlace): Promise<Listening> {
+  const waiting = { takeWaiting: () => takeWaiting(server) }
   try {
     if (!('path' in place)) {
       await listenOnce(server, 'port' in place ? { ...place, backlog: BACKLOG } : place)
-      return { where: listeningText(server), close: () => void server.close() }
+      return { ...waiting, where: listeningText(server), close: () => void server.close() }
     }
     const release = await claimPath(place.path, path => listenOnce(server, { path, backlog: BACKLOG }))
     const close = () => {
@@ -91,7 +94,7 @@ export async function listenAt(server: net.Server, place: ListenPlace): Promise<
         log.warn(`${placeText(place)} could not be removed: ${(error as Error).message}`)
       }
     }
-    return { where: placeText(place), close }
+    return { ...waiting, where: placeText(place), close }
   } catch (error) {
     if (server.listening) server.close()
     throw error instanceof Failure ? error : refusal(error, place)
@@ -101,6 +104,29 @@ export async function listenAt(server: net.Server, place: ListenPlace): Promise<
 /** Whether somebody else listens there. */
 export function isInUse(error: unknown): error is Failure {
   return error instanceof Failure && error.message.endsWith(IN_USE)
+}
+
+/** Node takes one in a turn of its loop: the first turn without one has taken the last. */
+function takeWaiting(server: net.Server): Promise<void> {
+  return new Promise(resolve => {
+    let came = true
+    let turns = 0
+    const onConnection = () => {
+      came = true
+    }
+    const turn = () => {
+      if (came && ++turns <= BACKLOG) {
+        came = false
+        setImmediate(turn)
+      } else {
+        server.off('connection', onConnection)
+        resolve()
+      }
+    }
+    server.on('connection', onConnection)
+    // The first comes within this turn of the loop.
+    setImmediate(turn)
+  })
 }
 
 function listeningText(server: net.Server): string {

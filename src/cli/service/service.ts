@@ -162,7 +162,7 @@ export class Service {
   /** Serves until a signal has ended it, and all connections are over. */
   async run(): Promise<void> {
     const forget = heedSignals({
-      drain: () => this.#drain(),
+      drain: () => this.#drain().catch(error => this.fault(error)),
       stop: () => this.#stop(),
       reload: () => this.#reload().catch(error => this.fault(error)),
     })
@@ -188,8 +188,9 @@ export class Service {
   }
 
   /** Closes, and lets what is open end by itself, for a while. */
-  #drain(): void {
+  async #drain(): Promise<void> {
     notifySystemd('STOPPING=1')
+    await Promise.all(this.#listening.map(it => it.takeWaiting()))
     this.close()
     if (this.live.size === 0) return
     log.info(`ending: ${countText(this.live.size)} open, for ${this.#drainTimeout / 1000} s at most`)
