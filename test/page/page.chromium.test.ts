@@ -24,6 +24,7 @@ const found = findRuntime('chromium')
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'nopki-page-'))
 const whole = pageWith(undefined)
+const PICTURE = new URL('../../../docs/wire.png', import.meta.url)
 let browser: Browser
 
 test.before(async () => {
@@ -353,6 +354,21 @@ check(`a capture of real traffic, dropped with its key log${reason ? ': left out
     await page.locator('[data-give="hex"]').fill('474554202f')
     assert.match(await page.locator('.outcome').innerText(), /no capture/)
   })
+})
+
+check('the README’s picture: made by this test, with --update, and in the README', async () => {
+  const hash = 'step=server.ee&field=wire.0.client session public key'
+  await withPage({ hash, width: 1180 }, async page => {
+    await page.setViewportSize({ width: 1180, height: 840 })
+    const picture = await page.screenshot({ animations: 'disabled' })
+    if (process.argv.includes('--update')) writeFileSync(PICTURE, picture)
+    const kept = readFileSync(PICTURE)
+    for (const png of [picture, kept]) assert.equal([png.readUInt32BE(16), png.readUInt32BE(20)], [1180, 840])
+    assert.ok(kept.length < 250_000, `${kept.length} bytes`)
+  })
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  assert.match(readme, /!\[[^\]]+\]\(docs\/wire\.png\)/)
+  assert.match(readme, /nopki wire --open/)
 })
 
 test.run()

@@ -5,7 +5,6 @@ import type { WasmModule } from '../../wasm/instance.js'
 import { fromHash, type Place as Linked, toHash } from '../run/link.js'
 import { tell } from '../run/story.js'
 import { Captured } from './capture.js'
-import { Inspector, type Looked } from './inspector.js'
 import { Stage } from './stage.js'
 import { Versions } from './versions.js'
 
@@ -72,18 +71,7 @@ function Tab({ module, recording, place, move }: TabProps) {
 
 function Capture({ module, recording, place, move }: TabProps) {
   const core = useMemo(() => new Core(module), [module])
-  const [looked, setLooked] = useState<Looked | undefined>(undefined)
-  const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
-  const look = (it: Looked | undefined) => {
-    setLooked(it)
-    move({ field: it?.id ?? '' })
-  }
-  return (
-    <>
-      <Captured core={core} recording={recording} current={place.field} look={look} peek={setPeeked} />
-      <Inspector looked={peeked ?? looked} whereabouts={[]} close={() => look(undefined)} />
-    </>
-  )
+  return <Captured core={core} recording={recording} current={place.field} look={field => move({ field })} />
 }
 
 function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>): void }) {
@@ -108,14 +96,6 @@ function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>
           comes from.
         </p>
       </div>
-      <label class="theme">
-        <span>colours</span>
-        <select value={theme} onChange={event => paint(event.currentTarget.value)}>
-          <option value="auto">as the system</option>
-          <option value="light">light</option>
-          <option value="dark">dark</option>
-        </select>
-      </label>
       <nav aria-label="parts of this page">
         {tabs.map(([tab, label]) => (
           <button
@@ -129,6 +109,14 @@ function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>
           </button>
         ))}
       </nav>
+      <label class="theme">
+        <span>colours</span>
+        <select value={theme} onChange={event => paint(event.currentTarget.value)}>
+          <option value="auto">as the system</option>
+          <option value="light">light</option>
+          <option value="dark">dark</option>
+        </select>
+      </label>
     </header>
   )
 }

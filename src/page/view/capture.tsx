@@ -5,18 +5,18 @@ import type { Core } from '../../engine/index.js'
 import { fields, meaningOf } from '../../inspect/index.js'
 import type { Recording } from '../../inspect/recording.js'
 import { sentenceOf } from '../../inspect/sentences.js'
-import { hueOf, type Leaf } from '../run/look.js'
+import { hueOf, type Leaf, leavesOf } from '../run/look.js'
 import { readPieces, readTraffic, type Traffic } from '../run/traffic.js'
 import { count } from './bytes.js'
-import type { Looked } from './inspector.js'
+import { Inspector, type Looked } from './inspector.js'
 import { MessageView, type Shown } from './message.js'
 
 interface Props {
   core: Core
   recording: Recording | undefined
   current: string
-  look(looked: Looked): void
-  peek(looked: Looked | undefined): void
+  /** By its name, for links; empty for nothing. */
+  look(field: string): void
 }
 
 interface Input {
@@ -24,9 +24,10 @@ interface Input {
   bytes: Uint8Array
 }
 
-export function Captured({ core, recording, current, look, peek }: Props) {
+export function Captured({ core, recording, current, look }: Props) {
   const [input, setInput] = useState<Input | undefined>(undefined)
   const [keyLog, setKeyLog] = useState(recording?.keyLog ?? '')
+  const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
   const result = useMemo((): { traffic?: Traffic; error?: string } => {
     try {
       if (input) return { traffic: readTraffic(core, input.bytes, keyLog) }
@@ -106,8 +107,11 @@ export function Captured({ core, recording, current, look, peek }: Props) {
                 message={{ ...it, index }}
                 open={index < 4}
                 current={current.startsWith(prefix) ? current.slice(prefix.length) : undefined}
-                look={(leaf, message) => look(told(leaf, message))}
-                peek={(leaf, message) => peek(leaf && told(leaf, message))}
+                look={(leaf, message) => {
+                  setPeeked(undefined)
+                  look(told(leaf, message).id)
+                }}
+                peek={(leaf, message) => setPeeked(leaf && told(leaf, message))}
                 opened
               />
             )
@@ -117,8 +121,21 @@ export function Captured({ core, recording, current, look, peek }: Props) {
           ) : null}
         </section>
       ))}
+      <Inspector
+        looked={peeked ?? (result.traffic && linked(result.traffic, current))}
+        whereabouts={[]}
+        close={() => look('')}
+      />
     </div>
   )
+}
+
+/** What a link points to: `capture.0.2.plaintext.data`. */
+function linked({ dialogues }: Traffic, field: string): Looked | undefined {
+  const [, dialogue, index, ...path] = field.split('.')
+  const message = dialogues[Number(dialogue)]?.messages[Number(index)]
+  const leaf = message && leavesOf(message).find(it => it.path === path.join('.'))
+  return leaf && message && lookedAt(`capture.${dialogue}.${index}.`, leaf, { ...message, index: Number(index) })
 }
 
 /** A field with its words. */

@@ -84,7 +84,8 @@ function Places({ role, places }: Whereabouts) {
       {places.length === 0 ? <span class="nowhere">nowhere now</span> : null}
       {places.slice(0, 4).map(({ pointer, region }) => (
         <span key={pointer}>
-          <span class="mono">{address(pointer)}</span> {region ? `${region.part}: ${region.name}` : 'in no region'}
+          <span class="mono">{address(pointer)}</span>{' '}
+          {region ? `${region.part}: ${region.name}` : 'in memory that was given back'}
         </span>
       ))}
     </p>

@@ -60,7 +60,7 @@ export function MemoryLane({ role, places, hidden, joined, current, look, peek }
                     ) : it.standing === 'reused' ? (
                       'wiped, and used again'
                     ) : (
-                      <Hex bytes={it.bytes.subarray(0, 12)} />
+                      <Preview bytes={it.bytes} />
                     )}
                   </span>
                 </button>
@@ -72,6 +72,22 @@ export function MemoryLane({ role, places, hidden, joined, current, look, peek }
   )
 }
 
+/** Its first bytes; of what begins with zeros, the first that are not. */
+function Preview({ bytes }: { bytes: Uint8Array }) {
+  const first = Math.max(
+    0,
+    bytes.findIndex(it => it !== 0),
+  )
+  const start = first < PREVIEW_BYTES ? 0 : first
+  return (
+    <>
+      {start > 0 ? `${start} × 00 … ` : ''}
+      <Hex bytes={bytes.subarray(start, start + PREVIEW_BYTES)} />
+    </>
+  )
+}
+
+const PREVIEW_BYTES = 12
 const PARTS: Record<string, string> = {
   channel: 'channel',
   handshake: 'handshake, until it is over',

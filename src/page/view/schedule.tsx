@@ -91,4 +91,4 @@ const CELL_X = 146
 const CELL_Y = 60
 const NODE_X = 112
 const NODE_Y = 44
-const HEIGHT = 345
+const HEIGHT = 300

@@ -1,4 +1,4 @@
-// What the conversation is made with, and who looks at it.
+// What it is made with, and who looks at it.
 
 import type { Place as Linked } from '../run/link.js'
 
@@ -21,7 +21,7 @@ export function Settings({ place, move }: Props) {
         ))}
       </fieldset>
       <details open={WIDE.matches}>
-        <summary>What the conversation is made with</summary>
+        <summary>What it is made with</summary>
         <div class="made">
           <label>
             <span>the client says</span>
@@ -40,9 +40,9 @@ export function Settings({ place, move }: Props) {
               value={padding}
               onChange={event => move({ padding: event.currentTarget.value as Linked['padding'] })}
             >
-              <option value="none">none: the length shows</option>
-              <option value="block">to multiples of 128 bytes</option>
-              <option value="full">all records equally long</option>
+              <option value="none">none</option>
+              <option value="block">blocks of 128</option>
+              <option value="full">all alike</option>
             </select>
           </label>
           <label>
@@ -54,8 +54,8 @@ export function Settings({ place, move }: Props) {
                 move({ version: event.currentTarget.value === '1' ? 1 : 2, step: '', field: '', broken: undefined })
               }
             >
-              <option value="2">2, the default</option>
-              <option value="1">1, the published design</option>
+              <option value="2">2</option>
+              <option value="1">1</option>
             </select>
           </label>
           <button type="button" data-set="fresh" onClick={() => move({ seed: freshSeed() })} title={`now “${seed}”`}>
