@@ -3,6 +3,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine, RecordOpener, Router } from '../../src/engine/index.js'
+import { parseAddress } from '../../src/keys/address.js'
 import { drawKeyPair } from '../../src/keys/pair.js'
 import { clientKeys, codeOf, connectedPair, freshCore, hear, serverKeys, takeAll } from '../support/engines.js'
 
@@ -188,6 +189,15 @@ test('options without a prototype are options', () => {
   assert.is(client.advance(), 'connected')
   client.close()
   server.close()
+})
+
+test('what is no text is no address', () => {
+  for (const text of [undefined, null, 5, {}, [], new URL('nopki://pk_x@h:1')]) {
+    assert.is(
+      codeOf(() => parseAddress(text as never)),
+      'USE_BAD_ADDRESS',
+    )
+  }
 })
 
 test.run()

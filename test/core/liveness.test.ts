@@ -6,7 +6,8 @@ import { Acceptance } from '../../src/channel/acceptance.js'
 import { Liveness } from '../../src/channel/liveness.js'
 import { Timer } from '../../src/channel/timer.js'
 import type { ChannelError } from '../../src/errors.js'
-import { CONTROL_ACCEPTED, CONTROL_CREDIT } from '../../src/wire/stream.js'
+import { expectSigns, promiseSigns } from '../../src/node/signs-of-life.js'
+import { CONTROL_ACCEPTED, CONTROL_ALIVE, CONTROL_CREDIT } from '../../src/wire/stream.js'
 import { still } from '../support/clock.js'
 import { codeOf, connectedPair, freshCore, hear, takeAll } from '../support/engines.js'
 
@@ -239,6 +240,61 @@ still(test, 'keep-alives and silence are off unless they are asked for', clock =
   assert.is(clock.timers.all, 0)
   clock.advance(1e9)
   assert.equal([channel.sent.length, channel.silent, channel.failed], [0, undefined, undefined])
+})
+
+still(
+  test,
+  'a peer that promises signs of life is taken for gone after three intervals without one, and 5 s at least',
+  clock => {
+    const signs = (interval: number) => {
+      const payload = new Uint8Array(4)
+      new DataView(payload.buffer).setUint32(0, interval, true)
+      const it = living({})
+      return { ...it, expected: expectSigns(it.channel, { code: CONTROL_ALIVE, payload }) }
+    }
+    for (const [interval, most] of [
+      [1, 5000],
+      [1666, 5000],
+      [1667, 5001],
+      [10_000, 30_000],
+    ] as const) {
+      const { channel, expected } = signs(interval)
+      clock.advance(most - 1)
+      expected?.received()
+      clock.advance(most)
+      assert.is(channel.silent, undefined)
+      clock.advance(1)
+      assert.is(channel.silent?.error.code, 'LINK_TIMEOUT')
+      const seconds = new RegExp(`for ${most / 1000} s, though it sends something every ${interval / 1000} s`)
+      assert.match(channel.silent?.error.message ?? '', seconds)
+      assert.is(channel.silent?.told, true)
+      expected?.stop()
+    }
+    const none = signs(0)
+    assert.is(none.expected, undefined)
+    assert.is(clock.timers.all, 0)
+    for (const length of [0, 3, 5, 8]) {
+      assert.is(
+        codeOf(() => expectSigns(none.channel, { code: CONTROL_ALIVE, payload: new Uint8Array(length) })),
+        'PEER_MALFORMED',
+      )
+    }
+  },
+)
+
+still(test, 'an end promises signs of life if it sends them', () => {
+  const promise = (options: { heartbeat?: number }, version: 1 | 2 = 2) => {
+    const { client, server } = living({}, version)
+    const promised = promiseSigns(client, options)
+    const { events } = hear(server, takeAll(client))
+    return promised ? Buffer.from(server.controlReceived?.payload ?? []).toString('hex') : events.length
+  }
+  assert.is(promise({ heartbeat: 0x01020304 }), '04030201')
+  assert.is(promise({ heartbeat: 1000 }, 1), 0, 'version 1 has no control records')
+  for (const options of [{}, { heartbeat: 0 }]) assert.is(promise(options), 0)
+  const { client } = living({})
+  client.end()
+  assert.is(promiseSigns(client, { heartbeat: 1000 }), false)
 })
 
 /** What a promise has come to, once all that was under way is done. */

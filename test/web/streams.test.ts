@@ -136,4 +136,16 @@ check('who reads bytes is not held up by empty messages, of whatever number', as
   assert.equal((await read).value, Uint8Array.of(7))
 })
 
+check('nor by those that have come before', async () => {
+  const { client, server } = await webPair(2)
+  const sending = (async () => {
+    for (let at = 0; at < 3000; at++) await client.send(new Uint8Array())
+    await client.send(Uint8Array.of(7))
+  })()
+  // It has stopped taking them by then: nobody has read.
+  for (let turn = 0; turn < 300; turn++) await new Promise(resolve => setImmediate(resolve))
+  assert.equal((await server.readable.getReader().read()).value, Uint8Array.of(7))
+  await sending
+})
+
 test.run()

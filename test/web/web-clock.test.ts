@@ -290,6 +290,32 @@ wait('version 1: a server’s records wait for the client’s first, or 50 ms', 
   assert.is(heard, 1)
 })
 
+wait('version 1: the client’s first record lets the server’s go', async clock => {
+  const { client, server } = await webPair(1, loosePair())
+  let heard = 0
+  client.readable
+    .getReader()
+    .read()
+    .then(
+      () => heard++,
+      () => {},
+    )
+  for (const it of [server, client]) {
+    it.writable
+      .getWriter()
+      .write(Buffer.from('x'))
+      .catch(() => {})
+  }
+  await settled()
+  assert.is(heard, 0)
+  // The client's waits 5 ms behind the server's header.
+  for (let at = 0; at < 10; at++) {
+    clock.advance(1)
+    await settled()
+  }
+  assert.is(heard, 1)
+})
+
 wait('a handshake takes as long as it may, and not a moment more', async clock => {
   for (const role of ['client', 'server'] as const) {
     const [near] = loosePair()
