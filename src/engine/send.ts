@@ -220,6 +220,7 @@ export class Sender {
 
 /** UTF-8 of at most `limit` bytes, cut between characters. */
 function encodeText(text: string, limit: number): Uint8Array {
+  if (text === '') return NONE
   const bytes = new TextEncoder().encode(text)
   if (bytes.length <= limit) return bytes
   let end = Math.max(0, limit)
@@ -229,3 +230,5 @@ function encodeText(text: string, limit: number): Uint8Array {
 
 // Of so much the padding is at most a half.
 const PADDED_BEHIND = 2
+
+const NONE = new Uint8Array()

@@ -2,6 +2,7 @@ import type net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { abortError, connectTimedOut } from '../channel/failures.js'
 import { checkClient, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { withResolvers } from '../channel/resolvers.js'
 import { Engine } from '../engine/engine.js'
 import { badOption, keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
@@ -83,7 +84,7 @@ export function startSocket({ ours, nets }: Asked, Kind = SecureSocket): SecureS
 /** What becomes of a client’s socket until it is open. */
 class Attempt implements Opening {
   readonly untilAccepted: boolean
-  #over = new AbortController()
+  #over = withResolvers<never>()
   #handshake: Handshake | undefined
 
   constructor(untilAccepted: boolean) {
@@ -92,7 +93,7 @@ class Attempt implements Opening {
 
   cancel(error: Error): void {
     if (this.#handshake) this.#handshake.fail(error)
-    else this.#over.abort(error)
+    else this.#over.reject(error)
   }
 
   async run(socket: SecureSocket, engine: Engine, ours: Read, nets: object): Promise<void> {
@@ -101,7 +102,7 @@ class Attempt implements Opening {
     const timeLeft = () => timeout && Math.max(1, timeout - Math.round(performance.now() - started))
     let transport: Duplex
     try {
-      transport = ours.stream ?? (await openTransport(ours, nets, this.#over.signal))
+      transport = ours.stream ?? (await openTransport(ours, nets, this.#over))
     } catch (error) {
       engine.close()
       throw error
@@ -146,7 +147,9 @@ export function readTarget(target: string | ConnectTarget, more?: MoreOptions): 
   const read = given.map(it => snapshot<Read>(CONNECT, it))
   const ours = keep<Read>(...read)
   for (const name of ['serverKey', 'serverKeys', 'middleboxKey'] as const) {
-    if (read.some(it => it[name] && String(it[name]) !== String(ours[name]))) throw twoKeys(name)
+    if (read.some(it => it[name] && it[name] !== ours[name] && String(it[name]) !== String(ours[name]))) {
+      throw twoKeys(name)
+    }
   }
   // Who meant a stream does not mean a socket.
   if (!ours.stream && given.some(it => namesOf(it).has('stream'))) throw badOption('stream', undefined, 'a Duplex')
@@ -163,10 +166,10 @@ function twoKeys(name: string): ChannelError {
 function openTransport(
   { handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS }: Read,
   nets: object,
-  signal: AbortSignal,
+  over: ReturnType<typeof withResolvers<never>>,
 ): Promise<net.Socket> {
   const target = bare<object>({ noDelay: true }, nets, { allowHalfOpen: true }) as net.NetConnectOpts
-  return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), signal })
+  return openSocket(target, { timeout, timedOut: () => connectTimedOut(timeout), over })
 }
 
 // What a class may have of net.connect’s options.

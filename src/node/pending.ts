@@ -38,6 +38,8 @@ export class Pending<T extends object> {
   #limits: PendingLimits
   #drop: (it: T) => void
   #entries = new Map<T, Entry>()
+  /** Whose addresses have not mattered yet: to ask for one is a system call. */
+  #ungrouped = new Map<T, () => string | undefined>()
   #groups = new Map<string, Group>()
   #overShare = new Set<Group>()
   #all: Group = newGroup()
@@ -67,14 +69,14 @@ export class Pending<T extends object> {
     return this.#entries.has(it)
   }
 
-  /** @param address as a socket has it; undefined where it is not known, and then there is no share */
-  add(it: T, address: string | undefined, stage: Stage = 'silent'): void {
-    const group = address === undefined ? undefined : this.#groupOf(addressGroup(address))
-    this.#entries.set(it, { stage: 'silent', group })
+  /** @param address as a socket has it; undefined if it is not known, and then there is no share. It is asked for once, or never */
+  add(it: T, address: () => string | undefined, stage: Stage = 'silent'): void {
+    this.#entries.set(it, { stage: 'silent', group: undefined })
+    this.#ungrouped.set(it, address)
     this.#all.silent.add(it)
-    group?.silent.add(it)
-    if (group) this.#resize(group, 1)
     if (stage !== 'silent') this.move(it, stage)
+    // Nobody holds more than a share of the places as long as all together do not.
+    if (this.#entries.size > this.#limits.share) this.#groupAll()
     if (this.#entries.size <= this.#limits.places) return
     const given = this.#givesWay() ?? it
     this.delete(given)
@@ -98,6 +100,7 @@ export class Pending<T extends object> {
     if (!entry) return
     this.move(it, 'proved')
     this.#entries.delete(it)
+    this.#ungrouped.delete(it)
     this.#refused.delete(it)
     if (entry.group) this.#resize(entry.group, -1)
   }
@@ -109,6 +112,20 @@ export class Pending<T extends object> {
       if (it) return it as T
     }
     return oldest(this.#all) as T | undefined
+  }
+
+  #groupAll(): void {
+    for (const [it, addressOf] of this.#ungrouped) {
+      const entry = this.#entries.get(it)
+      const address = addressOf()
+      if (!entry || address === undefined) continue
+      const group = this.#groupOf(addressGroup(address))
+      const { stage } = entry
+      entry.group = group
+      if (stage === 'silent' || stage === 'greeted') group[stage].add(it)
+      this.#resize(group, 1)
+    }
+    this.#ungrouped.clear()
   }
 
   #groupOf(key: string): Group {

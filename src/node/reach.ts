@@ -12,7 +12,9 @@ export interface ReachTimes {
   timeout: number
   /** What the promise rejects with then. */
   timedOut(): Error
-  signal: AbortSignal | undefined
+  signal?: AbortSignal | undefined
+  /** Gives the attempt up when the caller rejects it. An AbortController would cost as much as a stream. */
+  over?: ReturnType<typeof withResolvers<never>>
 }
 
 /**
@@ -20,9 +22,8 @@ export interface ReachTimes {
  * @throws the system’s own error; of several addresses that all fail, an AggregateError with the first one’s code
  */
 export async function openSocket(options: net.NetConnectOpts, times: ReachTimes): Promise<net.Socket> {
-  const { timeout, timedOut, signal } = times
+  const { timeout, timedOut, signal, over = withResolvers<never>() } = times
   if (signal?.aborted) throw abortError(signal)
-  const over = withResolvers<never>()
   // It may come when nobody waits any more.
   over.promise.catch(() => {})
   const timer = timeout > 0 ? setTimeout(() => over.reject(timedOut()), timeout) : undefined

@@ -92,7 +92,7 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
         this.#report(error, transport)
       },
     )
-    this.#pending.add(handshake, (transport as net.Socket).remoteAddress)
+    this.#pending.add(handshake, () => (transport as net.Socket).remoteAddress)
   }
 
   /** One that was refused keeps its place until it has heard so. */

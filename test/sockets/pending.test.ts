@@ -12,7 +12,7 @@ function table(places: number, share = places) {
   const it = (name: string) => names.get(name) as { name: string }
   const add = (name: string, address?: string, stage?: Stage) => {
     names.set(name, { name })
-    pending.add(it(name), address, stage)
+    pending.add(it(name), () => address, stage)
   }
   return { pending, dropped, add, it }
 }
@@ -62,6 +62,25 @@ test('nobody who has proved a key gives way; one that was refused is the first t
   assert.is(pending.refused, 0)
   pending.delete(it('b'))
   assert.is(pending.size, 3)
+})
+
+test('addresses are asked for when more are there than one share, and then once, the oldest first', () => {
+  const asked: string[] = []
+  const pending = new Pending<object>({ places: 4, share: 2 }, () => {})
+  const add = (name: string) => {
+    const it = {}
+    pending.add(it, () => {
+      asked.push(name)
+      return '192.0.2.1'
+    })
+    return it
+  }
+  const first = add('a')
+  add('b')
+  assert.equal(asked, [])
+  pending.delete(first)
+  for (const name of ['c', 'd', 'e']) add(name)
+  assert.equal(asked, ['b', 'c', 'd', 'e'])
 })
 
 test('an address that holds more than its share gives way before all others', () => {

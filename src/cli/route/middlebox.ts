@@ -163,7 +163,7 @@ export class Middlebox {
     const timer = handshakeTimeout > 0 ? setTimeout(() => socket.destroy(), handshakeTimeout) : undefined
     this.#timers.set(socket, timer)
     socket.once('close', () => this.#settle(socket))
-    this.#pending.add(socket, socket.remoteAddress)
+    this.#pending.add(socket, () => socket.remoteAddress)
     return !socket.destroyed
   }
 
@@ -183,7 +183,7 @@ export class Middlebox {
 
   /** One that was told that it is refused has a place for as long as it may stay: so many ms. */
   #linger(socket: net.Socket, until: number): number {
-    this.#pending.add(socket, socket.remoteAddress, 'refused')
+    this.#pending.add(socket, () => socket.remoteAddress, 'refused')
     return Math.max(0, Math.min(until - performance.now(), REFUSED_LINGER_MS))
   }
 
