@@ -89,6 +89,8 @@ class Attempt implements Opening {
 
   constructor(untilAccepted: boolean) {
     this.untilAccepted = untilAccepted
+    // It may be cancelled when nothing is being reached any more.
+    this.#over.promise.catch(() => {})
   }
 
   cancel(error: Error): void {
