@@ -17,6 +17,7 @@ export {
   connect,
   connectSocket,
   createServer,
+  type DiagnosticsMessage,
   decodeBareKey,
   decodePublicKey,
   decodeSecretKey,
