@@ -1,0 +1,123 @@
+// The page in Firefox and WebKit, from a file: every step, every break, the one in the middle, bytes of one's own.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { pageWith } from '../../src/cli/wire/page.js'
+import { tell } from '../../src/page/run/story.js'
+import { wasm } from '../support/engines.js'
+import { guarded } from '../support/sockets.js'
+import { cannotDrive, DRIVEN, type Driven, type DrivenName } from './webdriver.js'
+
+const test = suite('page elsewhere')
+const folder = mkdtempSync(join(tmpdir(), 'nopki-page-'))
+const file = join(folder, 'page.html')
+writeFileSync(file, pageWith(undefined))
+test.after(() => rmSync(folder, { recursive: true }))
+
+const BASE = { seed: 'nopki', text: 'hello over a channel', padding: 'none', middlebox: false } as const
+
+/** For scripts in the page: `until` it shows something, and all text `of` what a selector finds. */
+const HELP = `
+  globalThis.troubles ??= []
+  if (!globalThis.listens) {
+    globalThis.listens = true
+    addEventListener('error', event => troubles.push(event.message))
+    addEventListener('unhandledrejection', event => troubles.push(String(event.reason)))
+    addEventListener('securitypolicyviolation', event => troubles.push(event.violatedDirective + ' ' + event.blockedURI))
+  }
+  const of = selector => [...document.querySelectorAll(selector)].map(it => it.textContent.trim())
+  const until = async (shown, what) => {
+    for (let tries = 0; tries < 2000; tries++) {
+      if (shown()) return
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    throw new Error('never: ' + what + '; ' + of('.transport h2, .broken'))
+  }
+  const to = async hash => {
+    location.hash = hash
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+`
+
+for (const name of Object.keys(DRIVEN) as DrivenName[]) {
+  const reason = cannotDrive(name)
+  const check = (what: string, body: (driven: Driven) => Promise<void>) => {
+    if (reason) {
+      console.log(`skipped: ${reason}`)
+      return test.skip(`${name}: ${what}`, () => {})
+    }
+    guarded(test, `${name}: ${what}`, async () => await withPage(name, body), 180_000)
+  }
+
+  check('every step, both versions, every break, the one in the middle, bytes of one’s own', async driven => {
+    for (const version of [2, 1] as const) {
+      const { moments } = tell(wasm, { version, ...BASE })
+      const titles = await driven.run(`${HELP}
+        await to('version=${version}&step=server.start')
+        await until(() => of('.where')[0]?.endsWith('step 1 of ${moments.length}'), 'the first step')
+        const titles = of('.transport h2')
+        for (let step = 2; step <= ${moments.length}; step++) {
+          document.querySelector('[aria-label="next step"]').click()
+          await until(() => of('.where')[0]?.endsWith('step ' + step + ' of ${moments.length}'), 'step ' + step)
+          titles.push(...of('.transport h2'))
+        }
+        return titles`)
+      assert.equal(
+        titles,
+        moments.map(it => it.words.title),
+      )
+    }
+    const { values } = tell(wasm, { version: 2, ...BASE }).moments.at(-1)!
+    const exporter = Buffer.from(values.client.get('exporter')!).toString('hex').slice(0, 8)
+    await driven.run(`${HELP}
+      await to('step=client.answer')
+      await until(() => of('[data-node="exporter"]')[0]?.endsWith('${exporter}'), 'the exporter’s secret')
+      await to('tab=break')
+      for (const [broken, code] of [['flip 0 0 0', 'PEER_VERSION'], ['flip 1 1200 0', 'PEER_BAD_PROOF'], ['cut 3 9', 'LINK_TRUNCATED'],
+        ['replay 4', 'PEER_BAD_RECORD'], ['drop 3', 'PEER_BAD_RECORD'], ['swap 3', 'PEER_BAD_RECORD'],
+        ['server-key', 'PEER_KEY_MISMATCH'], ['context', 'PEER_KEY_UNREADABLE']]) {
+        await to('tab=break&broken=' + broken)
+        await until(() => of('.breaks .outcome')[0]?.includes(code), broken)
+      }
+      await to('tab=versions&step=6')
+      await until(() => of('.read')[0]?.includes('hello over a channel'), 'what Mallory reads')
+      await until(() => of('[data-version="2"]')[0]?.includes('PEER_BAD_PROOF'), 'version 2')`)
+    const told = tell(wasm, { version: 2, ...BASE })
+    const hex = told.wire.filter(it => it.from === 'client').map(it => Buffer.from(it.bytes).toString('hex'))
+    const text = await driven.run(`${HELP}
+      await to('tab=capture')
+      await until(() => document.querySelector('[data-give="hex"]'), 'the field')
+      const give = (which, value) => {
+        const field = document.querySelector('[data-give="' + which + '"]')
+        field.value = value
+        field.dispatchEvent(new Event('input', { bubbles: true }))
+      }
+      give('hex', '${hex.join('')}')
+      give('keys', ${JSON.stringify(told.keyLines.join('\n'))})
+      await until(() => document.querySelector('.dialogue .inside'), 'an opened record')
+      return of('.dialogue').join()`)
+    assert.match(String(text), /hello over a channel/)
+    const left = await driven.run(
+      `${HELP} return { troubles, asked: performance.getEntriesByType('resource').map(it => it.name) }`,
+    )
+    assert.equal(left, { troubles: [], asked: [] })
+    assert.equal(driven.complaints, [])
+  })
+}
+
+async function withPage(name: DrivenName, body: (driven: Driven) => Promise<void>): Promise<void> {
+  const driven = await DRIVEN[name]()
+  try {
+    await driven.open(pathToFileURL(file).href)
+    await driven.run(`${HELP} await until(() => document.querySelector('main > *'), 'the page')`)
+    await body(driven)
+  } finally {
+    await driven.close()
+  }
+}
+
+test.run()
