@@ -1,7 +1,9 @@
 import { ChannelError } from '../errors.js'
+import type { CoreExports } from '../wasm/exports.js'
 import type { Core } from '../wasm/instance.js'
 import {
   PHASE_FAILED,
+  ROLE_CLIENT,
   SETUP_CONTEXT,
   SETUP_MIDDLEBOX_KEY,
   SETUP_PUBLIC_KEY,
@@ -11,14 +13,15 @@ import {
 import { KEY_BYTES } from '../wire/layout.js'
 import { errorOf } from './failure.js'
 import { checkInteger, type Setup, type Version } from './options.js'
-import { type WireTap, wireTap } from './wire-tap.js'
+import { tapped } from './wire-tap.js'
 
 /** One channel in linear memory: its place, and the first error of the peer's, which sticks. Both directions of an engine work on it. */
 export class Handle {
   readonly core: Core
   readonly setup: Setup
-  /** Of the option `onWire`, if it is set. */
-  readonly tap: WireTap | undefined
+  /** The core's own; with the option `onWire`, it sees the bytes first. */
+  readonly received: CoreExports['received']
+  readonly sent: CoreExports['sent']
   #channel: number
   #error: ChannelError | undefined
 
@@ -26,7 +29,10 @@ export class Handle {
   constructor(core: Core, setup: Setup) {
     this.core = core
     this.setup = setup
-    this.tap = wireTap(setup.options.onWire)
+    const { onWire } = setup.options
+    const { received, sent } = onWire ? tapped(core, setup.role === ROLE_CLIENT, onWire) : core.exports
+    this.received = received
+    this.sent = sent
     this.#channel = createChannel(core, setup)
     const status = core.exports.status(this.#channel)
     if (status < 0) {

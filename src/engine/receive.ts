@@ -3,7 +3,6 @@ import { EVENT_ALERT, EVENT_CONTROL, EVENT_DATA, EVENT_END, EVENT_MESSAGE, ROLE_
 import { CODE_BYTES } from '../wire/layout.js'
 import { checkLength, type Handle } from './handle.js'
 import { badOption } from './options.js'
-import type { WireTap } from './wire-tap.js'
 
 export interface Control {
   code: number
@@ -31,8 +30,7 @@ export class Receiver {
     const handle = this.#handle
     const channel = handle.sound
     checkLength(length)
-    if (handle.tap) this.#tell(handle.tap, channel, length)
-    const event = handle.core.exports.received(channel, length)
+    const event = handle.received(channel, length)
     handle.checkDraws()
     if (event < 0) throw handle.fail(event)
   }
@@ -98,14 +96,6 @@ export class Receiver {
     data.set(window)
     this.consume(window.length)
     return data
-  }
-
-  /** What is more than the window holds is refused. */
-  #tell(tap: WireTap, channel: number, length: number): void {
-    const { core, setup } = this.#handle
-    if (length === 0 || length > core.exports.receiveRoom(channel)) return
-    const bytes = core.view(core.exports.receivePointer(channel), length)
-    tap(setup.role === ROLE_CLIENT ? 'server' : 'client', bytes)
   }
 
   #room(): number {

@@ -1,5 +1,5 @@
 import { ChannelError } from '../errors.js'
-import { PHASE_OPEN, ROLE_CLIENT } from '../wire/abi.js'
+import { PHASE_OPEN } from '../wire/abi.js'
 import { CODE_BYTES, MAC_BYTES, PLAINTEXT_DATA, RECORD_SEALED } from '../wire/layout.js'
 import {
   ALERT_NOT_AUTHORIZED,
@@ -16,7 +16,6 @@ import { ChunkSource } from './chunk-source.js'
 import { checkLength, type Handle } from './handle.js'
 import { badOption, checkInteger, shapeOf } from './options.js'
 import { checkString } from './snapshot.js'
-import type { WireTap } from './wire-tap.js'
 
 /** The sending direction of an engine: bytes to seal in, bytes to send out. `Engine` documents each call. */
 export class Sender {
@@ -129,23 +128,14 @@ export class Sender {
 
   sent(length: number): void {
     checkLength(length)
-    const { core, open, tap } = this.#handle
-    if (tap) this.#tell(tap, open, length)
-    if (core.exports.sent(open, length) < 0) throw badOption('length', length, 'no more than the send window holds')
+    const handle = this.#handle
+    if (handle.sent(handle.open, length) < 0) throw badOption('length', length, 'no more than the send window holds')
   }
 
   take(): Uint8Array {
     const bytes = this.sendWindow().slice()
     this.sent(bytes.length)
     return bytes
-  }
-
-  /** What is more than the window holds is refused. */
-  #tell(tap: WireTap, channel: number, length: number): void {
-    const { core, setup } = this.#handle
-    if (length === 0 || length > core.exports.sendLength(channel)) return
-    const bytes = core.view(core.exports.sendPointer(channel), length)
-    tap(setup.role === ROLE_CLIENT ? 'client' : 'server', bytes)
   }
 
   #padTo(block: number): void {

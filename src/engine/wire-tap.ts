@@ -1,3 +1,6 @@
+import type { CoreExports } from '../wasm/exports.js'
+import type { Core } from '../wasm/instance.js'
+
 /** What `onWire` is given. */
 export interface WireBytes {
   /** Who has sent these bytes. */
@@ -10,23 +13,36 @@ export interface WireBytes {
   connection: object
 }
 
-/** Tells bytes as they go and come, before anything is done with them. */
-export type WireTap = (direction: WireBytes['direction'], bytes: Uint8Array) => void
-
-export function wireTap(onWire: ((wire: WireBytes) => void) | undefined): WireTap | undefined {
-  if (!onWire) return undefined
+/** The core's `received` and `sent` for one channel, where `onWire` sees the bytes first. More than a window holds is refused, and not told. */
+export function tapped(
+  core: Core,
+  client: boolean,
+  onWire: (wire: WireBytes) => void,
+): Pick<CoreExports, 'received' | 'sent'> {
+  const { exports } = core
   const connection = {}
-  const offsets = { client: 0, server: 0 }
-  return (direction, bytes) => {
-    const offset = offsets[direction]
-    offsets[direction] += bytes.length
-    try {
-      onWire({ direction, bytes, offset, connection })
-    } catch (error) {
-      // The channel is not concerned: it is reported as an exception that nobody has caught.
-      queueMicrotask(() => {
-        throw error
-      })
+  const tap = (direction: WireBytes['direction'], room: Call, pointer: Call, then: CoreExports['sent']) => {
+    let offset = 0
+    return (channel: number, length: number) => {
+      if (length > 0 && length <= room(channel)) {
+        try {
+          onWire({ direction, bytes: core.view(pointer(channel), length), offset, connection })
+        } catch (error) {
+          // The channel is not concerned: it is reported as an exception that nobody has caught.
+          queueMicrotask(() => {
+            throw error
+          })
+        }
+        offset += length
+      }
+      return then(channel, length)
     }
   }
+  const [near, far] = client ? (['client', 'server'] as const) : (['server', 'client'] as const)
+  return {
+    received: tap(far, exports.receiveRoom, exports.receivePointer, exports.received),
+    sent: tap(near, exports.sendLength, exports.sendPointer, exports.sent),
+  }
 }
+
+type Call = (channel: number) => number
