@@ -39,6 +39,7 @@ export {
   type ServeOptions,
   type ServerOptions,
   type WasmSource,
+  type WireBytes,
 } from '../node/index.js'
 export {
   acceptWebSocket,

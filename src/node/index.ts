@@ -17,6 +17,7 @@ export {
   formatAddress,
   type KeyPair,
   parseAddress,
+  type WireBytes,
 } from '../index.js'
 export type { WasmSource } from '../load/compile.js'
 export { type ConnectTarget, connect, connectSocket } from './connect.js'

@@ -14,6 +14,7 @@ export {
   formatAddress,
   type KeyPair,
   parseAddress,
+  type WireBytes,
 } from '../index.js'
 export type { WasmSource } from '../load/compile.js'
 export { type BunServerWebSocket, bunWebSocket } from './carriers/bun.js'
