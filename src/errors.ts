@@ -129,10 +129,11 @@ export const ERRORS = {
   },
   USE_NO_WASM: {
     means: 'channel.wasm could not be loaded',
-    next: 'in a clone run `npm ci`; in an installed package, reinstall it; in a bundle, import `nopki/inline` first',
+    next: 'in a clone run `npm run build`; in an installed package, reinstall it; in a bundle, import `nopki/inline` first',
   },
 } as const
 
+/** What a peer has ended its direction with. */
 export interface Alert {
   /** 1 general, 2 bad challenge response, 3 not authorized, 4 shutting down, 5 idle timeout; others as they came. */
   code: number
@@ -154,12 +155,17 @@ export interface ErrorDetails {
 
 /** Every error of this package. The message says what happened, at which step, and what to do next. */
 export class ChannelError extends Error {
+  /** Always this, whichever copy of this package has made it. */
   override readonly name = 'ChannelError'
+  /** Which error it is: docs/errors.md has all of them. */
   readonly code: ChannelErrorCode
   /** The message without its code and advice. */
   readonly reason: string
+  /** As in `ErrorDetails`. */
   declare readonly alert?: Alert
+  /** As in `ErrorDetails`. */
   declare readonly reject?: number
+  /** As in `ErrorDetails`. */
   declare readonly remotePublicKey?: Uint8Array
 
   constructor(code: ChannelErrorCode, reason: string = ERRORS[code].means, details: ErrorDetails = {}) {

@@ -56,11 +56,13 @@ export interface Peer {
   publicKeyText: string
   /** Which of the server’s own keys the client has asked for, and got a proof of. */
   localPublicKey: Uint8Array
+  /** The protocol’s. */
   version: 1 | 2
   /** Version 2: the session’s public name. */
   handshakeHash?: Uint8Array
   /** Where the connection comes from, where the transport knows it. */
   remoteAddress?: string
+  /** The port there. */
   remotePort?: number
   /** Aborted when the client is gone, or the handshake’s time is over. */
   signal: AbortSignal

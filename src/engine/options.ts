@@ -34,6 +34,7 @@ import type { WireBytes } from './wire-tap.js'
 
 export { badOption, checkInteger } from './snapshot.js'
 
+/** The protocol’s version. */
 export type Version = 1 | 2
 
 /** `block`: every record’s length on the wire is a multiple of so many bytes. `full`: all records are equally long. */
@@ -87,6 +88,7 @@ interface ServerKeys {
   serverKeys: readonly Uint8Array[]
 }
 
+/** What the connecting end is told. */
 export type ClientEngineOptions = ClientOnly & OneOrMore<ServerKeys>
 
 /** A server’s own keys. */
@@ -103,6 +105,7 @@ interface OwnKeys {
 /** An object with one of these at least. */
 type OneOrMore<T> = { [K in keyof T]: Required<Pick<T, K>> & Partial<Omit<T, K>> }[keyof T]
 
+/** What the answering end is told. */
 export type ServerEngineOptions = ServerOnly & OneOrMore<OwnKeys>
 
 interface ServerOnly extends EngineOptions {

@@ -4,6 +4,7 @@ import { CODE_BYTES } from '../wire/layout.js'
 import { checkLength, type Handle } from './handle.js'
 import { badOption } from './options.js'
 
+/** A control record, which is for extensions: docs/protocol.md. */
 export interface Control {
   code: number
   payload: Uint8Array

@@ -3,6 +3,7 @@ import { type ConnectTarget, type MoreOptions, startSocket } from '../node/conne
 import { readReusable } from './agent.js'
 import { socketsWith, UNDICI_CODES } from './border.js'
 
+/** What a connector for undici can be told, besides what `connect` takes. */
 export type ConnectorOptions = MoreOptions & {
   /** Whether the server speaks HTTP/2, which undici learns from TLS otherwise. It needs undici’s `allowH2` too. Default false. */
   http2?: boolean

@@ -7,6 +7,7 @@ import { type LoggedKey, parseKeyLog, toHex } from './keylog.js'
 import type { MessageKind } from './layouts.js'
 import { type MakeOpener, type Opener, openWithOneOf } from './openers.js'
 
+/** What one end of a connection has sent. */
 export interface Direction {
   from: 'client' | 'server'
   bytes: Uint8Array
@@ -40,6 +41,7 @@ export interface SpokenField {
   readonly field: InspectedField
 }
 
+/** What a conversation can be told. */
 export interface ConversationOptions {
   /**
    * Opens records, by the keys that `onKeys` is given: `(version, key, header) => new RecordOpener(core, version, key, header)`, of

@@ -5,6 +5,7 @@ import { RECORD_MAX_1, RECORD_MAX_2, RECORD_MIN } from '../wire/stream.js'
 import { fields, type InspectedField, identify } from './fields.js'
 import { followerOf, lengthOf, type MessageKind, u16 } from './layouts.js'
 
+/** A message or record on the wire. */
 export interface Message {
   readonly kind: MessageKind
   /** From the start of its direction. */

@@ -6,6 +6,7 @@ import { ALERTS, CONTROLS, FLAGS, REJECTS, TYPES, VERSIONS } from './codes.js'
 import { fields, type InspectedField } from './fields.js'
 import { type FieldKind, lengthOf, type MessageKind, u16, u32, u64 } from './layouts.js'
 
+/** How a dump looks. */
 export interface DumpOptions {
   /** ANSI colours. Default false. */
   color?: boolean | undefined

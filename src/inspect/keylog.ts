@@ -33,6 +33,7 @@ export function parseKeyLog(text: string): KeyLog {
   return found
 }
 
+/** Bytes as hex. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -8,8 +8,10 @@ export type MessageKind = keyof typeof LAYOUTS
 
 type Opaque = 'key' | 'sealed' | 'mac' | 'nonce' | 'data' | 'surplus'
 type Spoken = 'version' | 'length' | 'size' | 'type' | 'alert code' | 'control code' | 'reject code' | 'count' | 'zeros'
+/** What a field holds. */
 export type FieldKind = 'box' | Opaque | Spoken
 
+/** A field of a message. */
 export interface Field {
   /** As docs/protocol.md calls it. */
   readonly name: string
@@ -136,6 +138,7 @@ function creditParts(offset: number): Field[] {
   ]
 }
 
+/** The fields of each message, as docs/protocol.md has them. */
 export const LAYOUTS = {
   box: boxParts(0),
   hello1: [

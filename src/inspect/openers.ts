@@ -7,6 +7,7 @@ import type { LoggedKey } from './keylog.js'
 export interface Opener {
   /** The plaintext of a whole record. Throws where it does not open. */
   open(record: Uint8Array): Uint8Array
+  /** Gives back what it holds. */
   close(): void
 }
 

@@ -6,6 +6,7 @@ import { decodePublicKey, encodePublicKey } from './text.js'
 export interface Address {
   /** A name, an IPv4 or an IPv6 address (without brackets; with a zone, as `fe80::1%eth0`). */
   host: string
+  /** 1 to 65535. */
   port: number
   /** The key that it is asked for. */
   serverKey: Uint8Array
@@ -13,6 +14,7 @@ export interface Address {
   serverKeys?: readonly Uint8Array[]
   /** The middlebox that the hello is addressed to. */
   middleboxKey?: Uint8Array
+  /** The protocol’s version, if the address names one. */
   version?: 1 | 2
 }
 

@@ -27,6 +27,11 @@ export function decodePublicKey(text: string): Uint8Array {
 
 /** Reads `sk_…`. @throws ChannelError USE_BAD_KEY, which never quotes the text */
 export function decodeSecretKey(text: string): Uint8Array {
+  if (typeof text === 'string' && text.trim().includes('\n')) {
+    throw new ChannelError('USE_BAD_KEY', 'a secret key was expected, and this is the text of a whole file', {
+      next: 'give its line that starts with sk_, or read it by readKeyPair(file)',
+    })
+  }
   if (typeof text === 'string' && text.trim().startsWith(PUBLIC_PREFIX)) {
     throw new ChannelError('USE_BAD_KEY', 'a public key (pk_…) was given where a secret key (sk_…) belongs', {
       next: 'give the secret key that was made with it',

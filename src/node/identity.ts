@@ -5,6 +5,7 @@ import { SocketFacts } from './facts.js'
 
 /** The part of a socket that says who is at the other end, and what the two ends have agreed on. */
 export abstract class SocketIdentity extends SocketFacts {
+  /** The protocol’s version. */
   readonly version: 1 | 2
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined

@@ -23,13 +23,16 @@ interface SocketOptions {
 
 /** What every channel over a socket can be told, besides what its engine takes. */
 export type ChannelOptions = CommonOptions & SocketOptions
+/** What a client over a socket can be told, if it has a long-term key. */
 export type ClientOptions = CommonClientOptions & SocketOptions
+/** The same, if it may have none. */
 export type ConnectOptions = CommonConnectOptions &
   SocketOptions & {
     /** As of net.connect: what `setTimeout` of the socket is called with, from the start. Default 0. */
     timeout?: number
   }
 
+/** What a server over sockets can be told, besides net.createServer’s own options. */
 export type ServerOptions<A extends Answer = Answer> = CommonServerOptions<A> &
   SocketOptions & {
     /**

@@ -52,6 +52,7 @@ export let steps: SocketSteps
 export class SecureSocket extends SocketIdentity {
   /** Bytes of the application that have come in, and that were sealed. */
   bytesRead = 0
+  /** As `bytesRead`, for what was sealed. */
   bytesWritten = 0
   /** As of tls.TLSSocket: true until 'secureConnect'. */
   secureConnecting = false

@@ -61,6 +61,7 @@ export class Core {
     return this.bytes.subarray(pointer, pointer + length)
   }
 
+  /** A copy, which stays valid. */
   copy(pointer: number, length: number): Uint8Array<ArrayBuffer> {
     return this.bytes.slice(pointer, pointer + length)
   }

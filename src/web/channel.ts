@@ -22,6 +22,7 @@ export class SecureChannel {
   readonly remotePublicKey: Uint8Array
   /** This end’s own long-term public key, 32 bytes: of a server’s several, the one that the client has asked for. */
   readonly localPublicKey: Uint8Array
+  /** The protocol’s. */
   readonly version: 1 | 2
   /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
   readonly handshakeHash: Uint8Array | undefined

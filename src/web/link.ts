@@ -7,7 +7,9 @@ import { Gate } from './gate.js'
 
 /** What carries a channel: any pair of byte streams. */
 export interface ByteStreams {
+  /** What the peer sends. */
   readonly readable: ReadableStream<Uint8Array>
+  /** What goes to the peer. */
   readonly writable: WritableStream<Uint8Array>
   /**
    * False where the readable cannot slow the other end down, and takes what comes. Then the two ends agree on credit, so that memory

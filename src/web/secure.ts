@@ -20,9 +20,16 @@ import { Connection } from './connection.js'
 import { type ByteStreams, checkStreams } from './link.js'
 import { loadCore } from './load/load.js'
 
+/** What `secure` can be told, by which end it is. */
 export type SecureOptions<A extends Answer = Answer> =
-  | (ConnectOptions & { role?: 'client' }) //
-  | (ServerOptions<A> & { role: 'server' })
+  | (ConnectOptions & {
+      /** The connecting end. */
+      role?: 'client'
+    })
+  | (ServerOptions<A> & {
+      /** The answering end. */
+      role: 'server'
+    })
 
 /**
  * Opens a channel over a pair of byte streams, and resolves when the peer has proved its long-term key. For a client, whether the

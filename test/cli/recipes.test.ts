@@ -1,8 +1,8 @@
-// The recipes in docs/recipes/ work as they are written: their shell blocks are run one after the other, in one shell, and print what
+// The recipes in docs/recipes/, and docs/first-service.md, work as they are written: their shell blocks are run one after the other, in one shell, and print what
 // the text blocks behind them say.
 
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -33,6 +33,15 @@ const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = 
     const echo = await plainServer(socket => socket.pipe(socket))
     return { SERVICE_PORT: String(echo) }
   },
+  async '../first-service.md'(place) {
+    // What the page has npm do.
+    const programs = join(place, 'node_modules', '.bin')
+    mkdirSync(programs, { recursive: true })
+    symlinkSync(ROOT, join(place, 'node_modules', 'nopki'))
+    symlinkSync(join(folder, 'nopki'), join(programs, 'nopki'))
+    writeFileSync(join(place, 'package.json'), '{ "type": "module" }')
+    return {}
+  },
   async 'published-program.md'(place) {
     const [server, client] = [generateKeyPair(), generateKeyPair()]
     const { port, stop } = await startServer(server, ['say hi there'])
@@ -50,7 +59,7 @@ const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = 
   },
 }
 
-for (const file of readdirSync(RECIPES).sort()) {
+for (const file of [...readdirSync(RECIPES).sort(), '../first-service.md']) {
   const text = readFileSync(new URL(file, RECIPES), 'utf8')
   const needs = /<!-- needs: (.*) -->/.exec(text)?.[1]?.split(' ') ?? []
   const missing = (await Promise.all(needs.map(async it => ((await installed(it)) ? '' : it)))).filter(it => it !== '')
@@ -64,8 +73,12 @@ function base64(key: Uint8Array): string {
 }
 
 async function follow(file: string, text: string): Promise<void> {
-  const place = join(folder, file)
+  const place = join(folder, basename(file))
   mkdirSync(place)
+  // Code that has a name is in a file of that name.
+  for (const [, code = '', name = ''] of text.matchAll(/^```js\n(\/\/ (\S+\.js)\n.*?)^```$/gms)) {
+    writeFileSync(join(place, name), code)
+  }
   const prepared = await PREPARED[file]?.(place)
   const blocks = [...text.matchAll(/^```(sh|text)\n(.*?)^```$/gms)].map(([, kind, body = '']) => ({ kind, body }))
   assert.ok(

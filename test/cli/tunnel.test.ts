@@ -202,6 +202,11 @@ check('a server that is away, that refuses this key, or whose service is away: f
   const refused = await startForward({ ...keys, alice: stranger }, address, ['--metrics', '0'])
   const [, other] = await refused.forward.shows(/metrics and health on \S+:(\d+)/)
   assert.match(await (await fetch(`http://127.0.0.1:${other}/health`)).text(), /"failing".*PEER_NOT_AUTHORIZED/)
+  const turnedAway = dialPlain(refused.port).on('error', () => {})
+  await refused.forward.shows(
+    /^error: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ .*PEER_NOT_AUTHORIZED: .*\nhint: ask the server/m,
+  )
+  turnedAway.destroy()
   await expose.stop()
   const place = /127\S+$/.exec(address)?.[0] ?? ''
   while (!/ECONNREFUSED/.test(await troubles())) await delay(100)

@@ -25,6 +25,7 @@ import {
   decodePublicKey,
   decodeSecretKey,
   encodePublicKey,
+  encodeSecretKey,
   generateKeyPair,
   publicKeyOf,
 } from '../../src/node/index.js'
@@ -322,6 +323,16 @@ test('what users install is enough, but for a passphrase and metrics, which say 
     '0',
   )
   assert.match(serving.err, /^error: --metrics needs the package prom-client, .*\nhint: npm install prom-client/)
+})
+
+test('the text of a whole key file is no secret key, and says so', () => {
+  const { secretKey, publicKey } = generateKeyPair()
+  const file = `# public key: ${encodePublicKey(publicKey)}\n${encodeSecretKey(secretKey)}\n`
+  throws(
+    () => decodeSecretKey(file),
+    /USE_BAD_KEY: .*this is the text of a whole file; give its line that starts with sk_, or .*readKeyPair/,
+  )
+  assert.equal(decodeSecretKey(`${encodeSecretKey(secretKey)}\n`), secretKey)
 })
 
 test('authorized keys: what a line can say', () => {

@@ -1,8 +1,8 @@
 // What npm publishes: what is in it, what its manifest says, and whether others’ tools find their way in it.
 
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
@@ -24,7 +24,9 @@ test('the tarball has what is used, and nothing else', () => {
   const loose = [
     'tools/wireshark/nopki.lua',
     'CHANGELOG.md',
+    'CONTRIBUTING.md',
     'LICENSE',
+    'NOTICES.md',
     'README.md',
     'SECURITY.md',
     'build/channel.wasm',
@@ -33,7 +35,8 @@ test('the tarball has what is used, and nothing else', () => {
   ]
   for (const file of loose) assert.ok(tarball.files.includes(file), `${file} is missing`)
   for (const file of tarball.files) {
-    if (loose.includes(file) || /^(?:docs\/[\w/-]+\.md|build\/man\/[\w-]+\.1)$/.test(file)) continue
+    if (loose.includes(file) || /^(?:docs\/[\w/-]+\.(?:md|svg)|examples\/[\w/.-]+|build\/man\/[\w-]+\.1)$/.test(file))
+      continue
     const [, source] = file.match(/^build\/(src\/.+?)(?:\.js|\.d\.ts)$/) ?? []
     assert.ok(source, `${file} is packed, and nobody needs it`)
     // What was built from a file that is gone stays in build/ until npm run clean.
@@ -55,6 +58,51 @@ test('everything that package.json points to is in the tarball, and has its type
     const types = target.replace(/\.js$/, '.d.ts')
     assert.ok(tarball.files.includes(types), `${target} has no types`)
   }
+})
+
+test('no link of a packed page is dead', () => {
+  const pages = tarball.files.filter(it => it.endsWith('.md'))
+  assert.ok(pages.length > 10)
+  const dead = pages.flatMap(page => {
+    const text = readFileSync(join(ROOT, page), 'utf8').replace(/^```.*?^```/gms, '')
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map(([, target = '']) =>
+      join(dirname(page), target),
+    )
+    return links
+      .filter(it => !tarball.files.some(file => file === it || file.startsWith(`${it}/`)))
+      .map(it => `${page}: ${it}`)
+  })
+  assert.equal(dead, [])
+})
+
+test('the notices of what is built in are packed, as their owners have them', () => {
+  const notices = readFileSync(join(folder, 'node_modules/nopki/NOTICES.md'), 'utf8')
+  for (const file of ['libsodium/LICENSE', 'assemblyscript/LICENSE', 'assemblyscript/NOTICE']) {
+    assert.ok(notices.includes(readFileSync(join(ROOT, 'node_modules', file), 'utf8').trimEnd()), file)
+  }
+  assert.match(notices, /ISC License\n\nCopyright \(c\) 2013-\d+\nFrank Denis/)
+})
+
+test('the tarball has the same bytes, whatever the umask was', async () => {
+  const hashes = []
+  for (const umask of [0o077, 0o002]) {
+    const place = join(folder, `umask-${umask}`)
+    for (const file of tarball.files) {
+      mkdirSync(join(place, dirname(file)), { recursive: true })
+      cpSync(join(ROOT, file), join(place, file))
+      chmodSync(join(place, file), 0o666 & ~umask)
+    }
+    await run(process.execPath, [join(ROOT, 'tools/modes.js'), place])
+    const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json'], { cwd: place })
+    hashes.push(JSON.parse(stdout)[0].integrity)
+  }
+  assert.is(hashes[0], hashes[1])
+})
+
+test('nothing runs when it is installed', () => {
+  const { scripts } = manifest
+  for (const name of ['preinstall', 'install', 'postinstall', 'prepare']) assert.not.ok(name in scripts, name)
+  assert.match(scripts.prepack, /tools\/modes\.js$/)
 })
 
 test('every entry point can be imported', async () => {

@@ -317,7 +317,7 @@ test('an installed package without its wasm says what to do', () => {
     )
     const error: ChannelError = JSON.parse(execFileSync(process.execPath, [file], { encoding: 'utf8' }))
     assert.is(error.code, 'USE_NO_WASM')
-    assert.match(error.message, /channel\.wasm cannot be read; in a clone run `npm ci`; in an installed package/)
+    assert.match(error.message, /channel\.wasm cannot be read; in a clone run `npm run build`; in an installed package/)
   }
 })
 

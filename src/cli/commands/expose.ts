@@ -166,9 +166,8 @@ class Backend {
       return plain
     } catch (error) {
       if (!signal.aborted) {
-        const { message } = error as Error
-        this.#reachability.failed(message)
-        this.#throttle.say(message)
+        this.#reachability.failed((error as Error).message)
+        this.#throttle.fail(error)
       }
       throw error
     }

@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { ERRORS } from '../../errors.js'
 import { ChannelError, encodePublicKey, type SecureSocket } from '../../node/index.js'
 import { HIGH_WATER_MARK, retrying } from '../channels/backend.js'
 import { ADDRESS, type Dial, dialler, dialOptions } from '../channels/dial.js'
@@ -143,7 +144,7 @@ class PlainListener {
         lifetime: this.#values['max-lifetime'],
         facts: () => ({ peer, name: null, address }),
         onEnd: entry => {
-          if (entry.ended === 'channel') this.#throttle.say(`${address}: ${entry.detail}`)
+          if (entry.ended === 'channel') this.#throttle.fail(brokenOff(address, entry.detail ?? ''))
           this.#service.record(entry)
         },
       }),
@@ -160,9 +161,8 @@ class PlainListener {
       return channel
     } catch (error) {
       if (!signal.aborted) {
-        const { message, hint } = Failure.of(error)
-        this.#reachability.failed(message)
-        this.#throttle.say(hint ? `${message}\nhint: ${hint}` : message)
+        this.#reachability.failed(Failure.of(error).message)
+        this.#throttle.fail(error)
       }
       throw error
     }
@@ -180,6 +180,12 @@ class PlainListener {
     channel.resume().end()
     await answer.finally(() => channel.on('error', () => {}).destroy())
   }
+}
+
+/** @param detail `CODE: reason` */
+function brokenOff(address: string, detail: string): Failure {
+  const [code = ''] = detail.split(':')
+  return new Failure(`${address}: ${detail}`, (ERRORS as Record<string, { next: string }>)[code]?.next)
 }
 
 function isRefusal(error: Error): boolean {

@@ -73,7 +73,8 @@ export const serviceOptions = {
   },
   metrics: {
     value: 'LISTEN',
-    summary: 'serves /metrics, for Prometheus, and /health on a port of the loopback or on unix:PATH',
+    summary:
+      'serves /metrics, for Prometheus, and /health on a port of the loopback or on unix:PATH; needs the package prom-client',
     read: (text: string, name: string) => parsePlainListen(text, name),
   },
   'drain-timeout': {

@@ -1,3 +1,4 @@
+import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 
 /** Lines that strangers can cause: so many a minute, and then how many more there were. */
@@ -12,6 +13,13 @@ export class Throttle {
       this.#said += 1
       log.info(text)
     } else this.#unsaid += 1
+  }
+
+  /** A connection has failed: as a command fails, with when that was. */
+  fail(error: unknown): void {
+    const { message, hint } = Failure.of(error)
+    const time = new Date().toISOString().replace(/\.\d+/, '')
+    this.say(`error: ${time} ${message}${hint && `\nhint: ${hint}`}`)
   }
 
   #restart(): void {

@@ -17,7 +17,7 @@ export function pageWith(recording: Recording | undefined): string {
   } catch (error) {
     throw new Failure(
       `the page is not there: ${(error as Error).message}`,
-      'in a clone run `npm ci`; in an installed package, reinstall it',
+      'in a clone run `npm run build`; in an installed package, reinstall it',
     )
   }
   const whole = filled(page, 'wasm', wasm.toString('base64'))

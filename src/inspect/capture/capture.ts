@@ -12,6 +12,7 @@ export interface Packet {
   readonly time?: bigint | undefined
 }
 
+/** What a capture file holds. */
 export interface Capture {
   readonly packets: Packet[]
   /** Why the file was not read to its end. */

@@ -13,6 +13,7 @@ export interface Stream {
   packetOf(offset: number): number
 }
 
+/** One connection in a capture: what each end has sent. */
 export interface Connection {
   /** `address:port` of who opened it. */
   readonly client: string

@@ -10,6 +10,7 @@ export interface PlainPiece {
   readonly time: bigint
 }
 
+/** One connection in a capture, opened. */
 export interface PlainConnection {
   /** `address:port`, with an address of IPv6 in brackets. */
   readonly client: string

@@ -40,6 +40,7 @@ export interface AuthorizedClient {
   key: string
 }
 
+/** What `authorizedKeys` can be told. */
 export interface AuthorizedKeysOptions {
   /** What clients come for, as `to=` in the file has it: a key with `to=` is let in for one of these alone. */
   target?: string
@@ -94,6 +95,7 @@ export function authorizedKeys(file: string, options: AuthorizedKeysOptions = {}
 
 /** Servers that were met before, by `host:port`. */
 export interface KnownServers {
+  /** Its path. */
   readonly file: string
   /** The key of a server that was met; undefined of one that was not. @throws ChannelError USE_BAD_FILE */
   find(place: string): Uint8Array | undefined
