@@ -147,6 +147,44 @@ check('a reset of the client is a reset for the service', async () => {
   assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
 })
 
+check('who writes to a Unix socket, and closes it, has ended: all comes, and then the end', async () => {
+  const service = path('ends.sock')
+  // As C programs do: write(2), close(2), and no shutdown(2) between.
+  const listening = track(net.createServer())
+  listening.on('connection', socket => {
+    track(socket).on('error', () => {})
+    socket.once('data', () => socket.write('bye\n', () => socket.destroy()))
+  })
+  listening.listen(service)
+  await next(listening, 'listening')
+  const { expose, address } = await startExpose(keys, `unix:${service}`, ['--access-log', path('unix-log')])
+  const { port } = await startForward(keys, address)
+  for (let round = 0; round < 10; round++) {
+    const client = track(net.connect(port, '127.0.0.1'))
+    client.write('QUIT\n')
+    assert.is(String(await readAll(client)), 'bye\n')
+  }
+  const front = path('front.sock')
+  const forward = startNopki(['forward', `unix:${front}`, address, '-k', keys.alice.file])
+  await forward.shows(/^forwarding /m)
+  const data = someBytes(100_000)
+  const heard: Promise<Buffer>[] = []
+  listening.removeAllListeners('connection')
+  listening.on('connection', socket => heard.push(readAll(track(socket))))
+  for (let round = 0; round < 10; round++) {
+    const client = track(net.connect(front))
+    client.on('error', () => {})
+    client.write(data, () => client.destroy())
+    await until(() => heard.length === round + 1)
+    assert.is(hashOf(await (heard[round] as Promise<Buffer>)), hashOf(data))
+  }
+  assert.is((await expose.stop()).code, 0)
+  assert.equal(
+    linesOf(path('unix-log')).map(it => it.ended),
+    Array(20).fill('closed'),
+  )
+})
+
 check('a channel that breaks off resets what is left, and is never an end', async () => {
   for (const killed of ['expose', 'forward'] as const) {
     const served = new EventEmitter()
