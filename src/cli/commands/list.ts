@@ -24,6 +24,9 @@ export async function allCommands(): Promise<Command[]> {
 /** Node opens all modules that a command needs at once: in steps, fewer descriptors are taken at a time. */
 async function inSteps<T>(load: () => Promise<T>): Promise<T> {
   await import('../../engine/index.js')
+  await import('../../node/link.js')
+  await import('../../node/handshake.js')
+  await import('../../node/socket.js')
   await import('../../node/index.js')
   return await load()
 }
