@@ -4,11 +4,20 @@
  * they are done; and memory that is used again at once is still in the processor's cache.
  */
 export function discard(bytes: Uint8Array): void {
-  const buffer = bytes.buffer as ArrayBuffer & { transfer?(length: number): ArrayBuffer }
+  const buffer = bytes.buffer as ArrayBuffer
   if (bytes.length < buffer.byteLength || bytes.length === 0) return
   // A browser holds a buffer's memory in an object of its own as well, and Node 20 has no `transfer`: a message takes it from there.
-  if (buffer.transfer && !inBrowser()) buffer.transfer(0)
-  else nowhere()?.postMessage(0, [buffer])
+  if (!inBrowser() && transferred(buffer)) return
+  nowhere()?.postMessage(0, [buffer])
+}
+
+/** SES has a `transfer` that throws, where the engine has none. */
+function transferred(buffer: ArrayBuffer & { transfer?(length: number): ArrayBuffer }): boolean {
+  try {
+    return buffer.transfer?.(0) !== undefined
+  } catch {
+    return false
+  }
 }
 
 /** Whether this is a page, or a worker of one. */

@@ -1,4 +1,5 @@
 import { type Duplex, finished } from 'node:stream'
+import { clearImmediate, setImmediate } from 'node:timers'
 import { LINGER_MS } from '../channel/options.js'
 import { PacedSender, type PacedWrite } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'

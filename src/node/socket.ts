@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import { Acceptance } from '../channel/acceptance.js'
 import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'

@@ -1,0 +1,5 @@
+import { drawnKey } from '../../server.js'
+
+export function load() {
+  return { key: drawnKey() }
+}
