@@ -42,7 +42,7 @@ export class SecureChannel {
     this.handshakeHash = handshakeHash
     this.authorization = authorization
     this.closed = connection.closed
-    this.readable = openReadable(connection)
+    this.readable = iterable(openReadable(connection))
     this.writable = openWritable(connection)
     connection.handOver()
   }
@@ -163,6 +163,32 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
 /** Workers cut all into pieces of 4096 bytes, unless told otherwise; others hand on what they are given. */
 function chunkSize(): { autoAllocateChunkSize?: number } {
   return 'WebSocketPair' in globalThis ? { autoAllocateChunkSize: CHUNK_BYTES } : {}
+}
+
+/** WebKit’s streams have no iterator: there this one has its own. */
+function iterable<Stream extends ReadableStream>(stream: Stream): Stream {
+  if (Symbol.asyncIterator in stream) return stream
+  return Object.defineProperty(stream, Symbol.asyncIterator, { value: () => chunksOf(stream) })
+}
+
+async function* chunksOf<Chunk>(stream: ReadableStream<Chunk>): AsyncGenerator<Chunk, void, undefined> {
+  const reader = stream.getReader()
+  let over = false
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      over = done
+      if (done) return
+      yield value
+    }
+  } catch (error) {
+    over = true
+    throw error
+  } finally {
+    // Who leaves early gives the channel up.
+    if (!over) await reader.cancel()
+    reader.releaseLock()
+  }
 }
 
 function openWritable(connection: Connection): WritableStream<Bytes> {

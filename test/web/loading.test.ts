@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import { brotliCompressSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
 import { test } from 'uvu'
@@ -78,6 +79,7 @@ test('from a URL, a response, bytes, a compiled module, and promises of them', a
     bytes: () => wasm,
     buffer: async () => wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.length),
     module: () => compile(wasm),
+    'module of another realm': () => runInNewContext('new WebAssembly.Module(bytes)', { bytes: wasm }),
   }
   for (const [what, source] of Object.entries(typed)) {
     const load = await fresh()
@@ -146,6 +148,35 @@ else {
     for (const line of said) assert.match(line, /^USE_NO_WASM USE_NO_WASM: .*; channel\.wasm needs WebAssembly SIMD/)
   })
 }
+
+test('`readable` can be iterated where streams have no iterator, as in WebKit', () => {
+  const out = run(
+    `delete ReadableStream.prototype[Symbol.asyncIterator]
+     const { generateKeyPair, secure } = await import('nopki/web')
+     const keyPair = generateKeyPair()
+     const open = async () => {
+       const [there, back] = [new TransformStream(), new TransformStream()]
+       const channels = await Promise.all([
+         secure({ readable: back.readable, writable: there.writable }, { serverKey: keyPair.publicKey }),
+         secure({ readable: there.readable, writable: back.writable }, { role: 'server', keyPair, authorize: 'anyone' }),
+       ])
+       for (const { closed } of channels) closed.catch(() => {})
+       return channels
+     }
+     const [ours, theirs] = await open()
+     const writer = ours.writable.getWriter()
+     writer.write(new TextEncoder().encode('to the end'))
+     writer.close()
+     let text = ''
+     for await (const chunk of theirs.readable) text += new TextDecoder().decode(chunk)
+     console.log(text)
+     const [mine, other] = await open()
+     mine.writable.getWriter().write(new Uint8Array(1))
+     for await (const chunk of other.readable) break
+     console.log(await other.closed.catch(error => error.code))`,
+  )
+  assert.equal(out.trim().split('\n'), ['to the end', 'USE_CLOSED'])
+})
 
 test('a browser has to load first, and an import does nothing by itself', () => {
   const out = run(
