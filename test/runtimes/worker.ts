@@ -77,14 +77,14 @@ async function post(url: string, command: Command, onLine: OnLine): Promise<void
   if (rest) throw new Error(`the Worker ended in the middle of: ${rest}`)
 }
 
-/** A configuration for one bundled Worker; without compatibility flags, so without nodejs_compat. */
-export function writeConfig(folder: string, script: string): string {
+/** A configuration for one bundled Worker; without compatibility flags, so without nodejs_compat. @param more of its own settings */
+export function writeConfig(folder: string, script: string, more = ''): string {
   const path = join(folder, 'config.capnp')
-  writeFileSync(path, configOf(script))
+  writeFileSync(path, configOf(script, more))
   return path
 }
 
-const configOf = (script: string) => `using Workerd = import "/workerd/workerd.capnp";
+const configOf = (script: string, more: string) => `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
@@ -95,6 +95,7 @@ const config :Workerd.Config = (
         (name = "channel.bytes", data = embed "channel.wasm"),
       ],
       compatibilityDate = "2026-11-01",
+      ${more}
     )),
     (name = "internet", network = (allow = ["public", "private"])),
   ],

@@ -52,14 +52,32 @@ check('there is nothing of Node in the bundle, and no flag brings it', async () 
   }
 })
 
+check('a WebSocket that hibernates is refused at once, with the reason', async () => {
+  const object = `import { acceptWebSocket, generateKeyPair } from 'nopki'
+    export class Room {
+      constructor(state) { this.state = state }
+      async fetch() {
+        const [theirs, ours] = Object.values(new WebSocketPair())
+        this.state.acceptWebSocket(ours)
+        const options = { keyPair: generateKeyPair(), authorize: 'anyone', handshakeTimeout: 0 }
+        const error = await acceptWebSocket(ours, options).catch(it => it)
+        return new Response(error.message)
+      }
+    }`
+  const asked = "await env.ROOM.get(env.ROOM.idFromName('one')).fetch(request).then(it => it.text())"
+  const rooms = `bindings = [(name = "ROOM", durableObjectNamespace = "Room")],
+    durableObjectNamespaces = [(className = "Room", uniqueKey = "room")], durableObjectStorage = (inMemory = void),`
+  assert.match(await answer('hibernates', object, asked, rooms), /USE_BAD_OPTION: socket is one that hibernates/)
+})
+
 /** What an expression is in a Worker that begins with this code. */
-async function answer(name: string, code: string, expression: string): Promise<string> {
+async function answer(name: string, code: string, expression: string, config = ''): Promise<string> {
   if (typeof workerd === 'string') throw new Error(workerd)
   const entry = join(folder, name, 'worker.js')
   mkdirSync(join(folder, name))
-  writeFileSync(entry, `${code}\nexport default { fetch: () => Response.json(${expression}) }\n`)
+  writeFileSync(entry, `${code}\nexport default { fetch: async (request, env) => Response.json(${expression}) }\n`)
   await bundleWorker(folder, entry, join(folder, name, 'out'))
-  const running = await startWorkerd(workerd.path, writeConfig(join(folder, name, 'out'), 'worker.js'))
+  const running = await startWorkerd(workerd.path, writeConfig(join(folder, name, 'out'), 'worker.js', config))
   try {
     return await (await fetch(`http://127.0.0.1:${running.port}/`)).text()
   } finally {

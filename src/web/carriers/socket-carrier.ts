@@ -122,11 +122,20 @@ export class SocketCarrier implements Opening {
   }
 }
 
-/** A Workers WebSocket starts when it is accepted; one that was, or does so by itself, says that it cannot be. */
+/**
+ * A Workers WebSocket starts when it is accepted; one that was, or does so by itself, says that it cannot be.
+ * @throws ChannelError USE_BAD_OPTION for one that hibernates: its messages go to the Durable Object
+ */
 function accept(socket: WebSocketLike): void {
   try {
     socket.accept?.()
-  } catch {}
+  } catch (cause) {
+    if (!/hibernat/i.test(String(cause))) return
+    throw new ChannelError('USE_BAD_OPTION', 'socket is one that hibernates, and brings no messages here', {
+      next: 'do not give it to `ctx.acceptWebSocket()`: a channel’s keys are in memory, and do not outlive a sleep',
+      cause,
+    })
+  }
 }
 
 const OPEN = 1
