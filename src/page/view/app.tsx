@@ -20,7 +20,8 @@ export function App({ module, recording }: Props) {
   })
   const move = (change: Partial<Linked>) => setPlace(before => ({ ...before, ...change }))
   useEffect(() => {
-    const follow = () => setPlace(fromHash(location.hash))
+    // The address may have been written anew since, by what was shown before.
+    const follow = (event: HashChangeEvent) => setPlace(fromHash(new URL(event.newURL).hash))
     addEventListener('hashchange', follow)
     return () => removeEventListener('hashchange', follow)
   }, [])
