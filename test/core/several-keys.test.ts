@@ -71,6 +71,23 @@ for (const version of [1, 2] as const) {
     }
   })
 
+  test(`v${version}: a box with any byte changed opens under none of them`, () => {
+    const near = Engine.client(core, { keyPair: clientKeys, version, serverKey: old.publicKey })
+    const hello = near.take()
+    for (let at = hello.length - 72; at < hello.length; at++) {
+      const far = Engine.server(core, { keyPairs: [next, old], versions: [version] })
+      const altered = hello.slice()
+      altered[at]! ^= 0x80
+      assert.is(
+        codeOf(() => far.receive(altered)),
+        'PEER_NOT_ADDRESSED',
+        `byte ${at}`,
+      )
+      far.close()
+    }
+    near.close()
+  })
+
   test(`v${version}: several keys ignore strangers, unless one is named as the default`, () => {
     const anybody: Client[] = [{ serverKey: 'any' }, asks(stranger), asks(old, router)]
     for (const client of anybody) {

@@ -63,11 +63,6 @@ export const CHANGES = [
   ['handshake/keys.ts', 'if (!opened && channel.has(ignored)) return STATUS_NOT_ADDRESSED', ''],
   ['handshake/keys.ts', 'const mask = (opened & named) | (at == 0 ? ~opened : 0)', 'const mask = opened & named'],
   ['handshake/keys.ts', 'mergeKey(shared, products + at * KEY_BYTES, mask)', 'mergeKey(shared, products, mask)'],
-  [
-    'handshake/keys.ts',
-    'openUnder(channel, hello, box, shared, step) & ~opened',
-    'openUnder(channel, hello, box, shared, step)',
-  ],
   ['handshake/keys.ts', 'index |= at & mask', ''],
   ['wire/box.ts', ' | (load<u64>(mac, 8) ^ load<u64>(box.mac, 8))', ''],
   ['handshake/reject.ts', 'if (!allZero(reason.zeros, KEY_BYTES - 2)) return false', ''],

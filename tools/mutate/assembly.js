@@ -14,6 +14,7 @@ const TESTS = [
   ...[
     'core/vectors',
     'core/proof',
+    'core/several-keys',
     'core/counter',
     'core/attack',
     'core/router',
@@ -31,7 +32,8 @@ const FIRST = {
   memory: ['core/wiping'],
   channel: ['core/wiping'],
   simd: ['core/simd-poly1305', 'core/simd'],
-  handshake: ['core/proof', 'core/peer'],
+  handshake: ['core/proof', 'core/several-keys', 'core/peer'],
+  wire: ['core/several-keys'],
 }
 /** Of silence, in s. */
 const LIMIT = 90
