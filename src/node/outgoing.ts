@@ -9,7 +9,8 @@ export interface Outgoing {
 }
 
 /** Messages one by one, and all that is between them together. A chunk that is found in `messages` is taken out of it. */
-export function partsOf(chunks: Uint8Array[], messages: WeakSet<Uint8Array>): Outgoing[] {
+export function partsOf(chunks: Uint8Array[], messages: WeakSet<Uint8Array> | undefined): Outgoing[] {
+  if (!messages) return [{ source: new ChunkSource(chunks), end: 0 }]
   const parts: Outgoing[] = []
   let between: Uint8Array[] = []
   const close = () => {

@@ -79,8 +79,9 @@ export class SecureSocket extends SocketIdentity {
   #rekeyDue = false
   /** What ends of messages have counted for. */
   #messageEnds = 0
-  readonly #outgoingMessages = new WeakSet<Uint8Array>()
-  readonly #incomingEnds = new MessageEnds()
+  /** Both are made when there are messages: most sockets have none, and many are idle. */
+  #outgoingMessages: WeakSet<Uint8Array> | undefined
+  #incomingEnds: MessageEnds | undefined
   /** What has come in this turn, and was not given to the stream yet. */
   #pieces: Pieces | undefined
 
@@ -169,6 +170,7 @@ export class SecureSocket extends SocketIdentity {
       if (!isBytes(message)) throw badOption('message', message, 'a Uint8Array (TextEncoder makes one of text)')
       // A view of its own, by which it is known for a message on its way through the stream.
       const chunk = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+      this.#outgoingMessages ??= new WeakSet()
       this.#outgoingMessages.add(chunk)
       this.write(chunk, error => (error ? reject(error) : resolve()))
     })
@@ -182,6 +184,7 @@ export class SecureSocket extends SocketIdentity {
    * @throws ChannelError PEER_TOO_LONG for a longer one; what the socket failed with
    */
   messages(limit = 16_777_216): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#incomingEnds ??= new MessageEnds()
     return readMessages(this, this.#incomingEnds, () => this.#read, limit)
   }
 
@@ -368,7 +371,10 @@ export class SecureSocket extends SocketIdentity {
     this.#credit?.opened(cost)
     this.#messageEnds += cost - length
     this.bytesRead += length
-    if (endOfMessage) this.#incomingEnds.add(this.bytesRead, this.#read - length)
+    if (endOfMessage) {
+      this.#incomingEnds ??= new MessageEnds()
+      this.#incomingEnds.add(this.bytesRead, this.#read - length)
+    }
     if (length === 0) {
       this.#onTaken()
       return true
