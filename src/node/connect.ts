@@ -38,8 +38,12 @@ export type MoreOptions = Partial<ConnectOptions>
 export async function connect(address: string, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: ConnectTarget, options?: MoreOptions): Promise<SecureSocket>
 export async function connect(target: string | ConnectTarget, options?: MoreOptions): Promise<SecureSocket> {
-  const socket = startSocket(readTarget(target, options))
-  return await new Promise((resolve, reject) => {
+  return await secureConnected(startSocket(readTarget(target, options)))
+}
+
+/** Resolves when it is connected, or rejects with its error. */
+export function secureConnected(socket: SecureSocket): Promise<SecureSocket> {
+  return new Promise((resolve, reject) => {
     socket.once('error', reject)
     socket.once('secureConnect', () => {
       resolve(socket)

@@ -28,7 +28,8 @@ const SEES: Record<string, string[]> = {
   ...ADAPTERS,
   both: Object.keys(ADAPTERS),
   http: ['node', ...ADAPTERS.node],
-  cli: [...Object.keys(NEUTRAL), ...Object.keys(ADAPTERS)],
+  tunnel: ['node', ...ADAPTERS.node],
+  cli: [...Object.keys(NEUTRAL), ...Object.keys(ADAPTERS), 'tunnel'],
   page: Object.keys(NEUTRAL),
 }
 const NO_NODE = [...Object.keys(NEUTRAL), 'web', 'page']

@@ -4,10 +4,10 @@ import child_process from 'node:child_process'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
-import { Splice } from '../../src/cli/join/splice.js'
 import { Engine } from '../../src/engine/engine.js'
 import { Router } from '../../src/engine/router.js'
 import { SecureSocket } from '../../src/node/socket.js'
+import { Splice } from '../../src/tunnel/splice.js'
 
 export interface Order {
   /** Which function, such as `Engine.receive`; and which of its calls from now on, from 1. Without it, calls are only counted. */

@@ -11,14 +11,14 @@ import {
   type SecureServer,
   type SecureSocket,
 } from '../../node/index.js'
+import { FAILED, guarded, guardListeners } from '../../tunnel/guard.js'
+import { type Ending, reasonOf, tell } from '../../tunnel/splice.js'
 import { ALERT_NOT_AUTHORIZED, ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import type { ListenPlace } from '../frame/place.js'
 import { logTrouble } from '../frame/watched.js'
-import { type Ending, reasonOf, tell } from '../join/splice.js'
 import type { KeyFiles, ServerKeys } from '../keys/key-files.js'
-import { FAILED, guarded, guardListeners } from '../service/guard.js'
 import { Counter, type Limits, remoteText } from '../service/listener.js'
 import type { PendingOptions } from '../service/options.js'
 import type { Live, Service } from '../service/service.js'

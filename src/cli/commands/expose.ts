@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import type { SecureSocket } from '../../node/index.js'
+import { exposeOne } from '../../tunnel/join.js'
 import { Admission, authorizedFile, authorizeOptions, type Client } from '../channels/admission.js'
 import { connectPlain } from '../channels/backend.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
@@ -10,8 +11,6 @@ import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { isLocal, type Place, parseListen, parsePlain, placeText } from '../frame/place.js'
 import { proxyHeader } from '../join/proxy.js'
-import { Splice, tell } from '../join/splice.js'
-import { Tunnel, unlessAborted } from '../join/tunnel.js'
 import { KeyFiles, serverKeyOptions } from '../keys/key-files.js'
 import {
   aliveOption,
@@ -144,12 +143,8 @@ class Backend {
   }
 
   serve({ key, name, address, wanted, socket }: Client): Live {
-    return new Tunnel({
-      near: socket,
-      side: 'channel',
-      join: async signal =>
-        new Splice(socket, unlessAborted(await this.#reach(socket, signal), signal), 'path' in this.#target),
-      abandon: (alert, text) => tell(socket, alert, text),
+    return exposeOne(socket, 'path' in this.#target, {
+      reach: signal => this.#reach(socket, signal),
       lifetime: this.#values['max-lifetime'],
       facts: () => ({ peer: key, name, address, ...(wanted && { wanted }) }),
       onEnd: entry => this.#service.record(entry),

@@ -1,17 +1,16 @@
 import net from 'node:net'
 import { ERRORS } from '../../errors.js'
-import { ChannelError, encodePublicKey, type SecureSocket } from '../../node/index.js'
-import { HIGH_WATER_MARK, retrying } from '../channels/backend.js'
+import { ChannelError, type SecureSocket } from '../../node/index.js'
+import { guarded, guardListeners } from '../../tunnel/guard.js'
+import { forwardOne } from '../../tunnel/join.js'
+import { HIGH_WATER_MARK, retrying } from '../../tunnel/patience.js'
+import { acceptsPipes, reset } from '../../tunnel/plain.js'
 import { ADDRESS, type Dial, dialler, dialOptions } from '../channels/dial.js'
 import { PROBE_MS, Reachability } from '../channels/reachability.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { isLocal, type ListenPlace, parsePlainListen, placeText } from '../frame/place.js'
-import { acceptsPipes, reset } from '../join/plain.js'
-import { Splice } from '../join/splice.js'
-import { Tunnel, unlessAborted } from '../join/tunnel.js'
-import { guarded, guardListeners } from '../service/guard.js'
 import { Counter, remoteText } from '../service/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from '../service/options.js'
 import { Service } from '../service/service.js'
@@ -129,20 +128,11 @@ class PlainListener {
       this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail: limit })
       return
     }
-    let peer: string | null = null
-    const join = async (signal: AbortSignal) => {
-      const channel = unlessAborted(await this.#reach(signal), signal)
-      peer = encodePublicKey(channel.remotePublicKey)
-      return new Splice(channel, plain, pipe)
-    }
     this.#service.track(
-      new Tunnel({
-        near: plain,
-        side: 'plain',
-        join,
-        abandon: () => reset(plain),
+      forwardOne(plain, pipe, {
+        reach: signal => this.#reach(signal),
+        address,
         lifetime: this.#values['max-lifetime'],
-        facts: () => ({ peer, name: null, address }),
         onEnd: entry => {
           if (entry.ended === 'channel') this.#throttle.fail(brokenOff(address, entry.detail ?? ''))
           this.#service.record(entry)

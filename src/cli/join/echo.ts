@@ -1,6 +1,6 @@
 import type { SecureSocket } from '../../node/index.js'
+import { type Ending, tell } from '../../tunnel/splice.js'
 import type { Live } from '../service/service.js'
-import { type Ending, tell } from './splice.js'
 
 /** Sends back what comes, and ends when it has. */
 export class Echo implements Live {

@@ -2,11 +2,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { SecureSocket } from '../../node/index.js'
+import { FAILED, guardListeners } from '../../tunnel/guard.js'
+import { type Ending, tell } from '../../tunnel/splice.js'
 import { log } from '../frame/output.js'
 import { withoutSystemd } from '../frame/systemd.js'
-import { FAILED, guardListeners } from '../service/guard.js'
 import type { Live } from '../service/service.js'
-import { type Ending, tell } from './splice.js'
 
 /** Runs a command line in a shell for one client. Its end is the channel's; that it failed reaches the client as an alert. */
 export class Program implements Live {

@@ -2,9 +2,9 @@
 
 import { closeSync } from 'node:fs'
 import type { SecureSocket } from '../../node/index.js'
+import { type Ending, tell } from '../../tunnel/splice.js'
 import { bytesText, Progress } from '../frame/progress.js'
 import type { Live } from '../service/service.js'
-import { type Ending, tell } from './splice.js'
 
 /** Reads standard input into a channel, and writes what comes to standard output, until both have ended. */
 export class StandardStreams implements Live {

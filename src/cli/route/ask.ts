@@ -4,10 +4,10 @@ import type net from 'node:net'
 import { Engine } from '../../engine/index.js'
 import { ChannelError, generateKeyPair } from '../../node/index.js'
 import { nodeCore } from '../../node/load.js'
+import { reset } from '../../tunnel/plain.js'
 import { CHALLENGE_1_BYTES, CHALLENGE_2_BYTES } from '../../wire/layout.js'
 import { connectPlain } from '../channels/backend.js'
 import type { Place } from '../frame/place.js'
-import { reset } from '../join/plain.js'
 
 /**
  * Writes `bytes`, and waits for the first byte of an answer, which stays unread.

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { resetBehind, whenEnded } from '../join/plain.js'
+import { resetBehind, whenEnded } from '../../tunnel/plain.js'
 
 /** Which side broke off; undefined where both have ended. */
 export type Broken = 'client' | 'backend' | undefined

@@ -1,27 +1,11 @@
+import type { TunnelEntry } from '../../tunnel/tunnel.js'
 import { log } from '../frame/output.js'
 import { LogFile } from './log-file.js'
 
 /** One line of JSON a connection, when it is over. */
-export interface AccessEntry {
-  /** When it began, ISO 8601. */
-  time: string
-  /** The other end of the channel: `pk_…`, or null where none was proved. */
-  peer: string | null
-  /** Its name in the file of authorized keys. */
-  name: string | null
-  /** The server's key that was wanted: of a router, which learns no peer, and of a server that has several. */
-  wanted?: string
+export interface AccessEntry extends TunnelEntry {
   /** Of a router: what it was joined to. */
   backend?: string | null
-  /** Where the connection came from. */
-  address: string
-  /** Bytes of the application that came over the channel, and that were sent over it. */
-  received: number
-  sent: number
-  milliseconds: number
-  /** As `Ending.how`. */
-  ended: string
-  detail: string | null
 }
 
 /** A line of JSON for each. The file `-` is standard error. */

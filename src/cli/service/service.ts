@@ -1,5 +1,8 @@
 import http from 'node:http'
 import type net from 'node:net'
+import { guarded } from '../../tunnel/guard.js'
+import type { Ending } from '../../tunnel/splice.js'
+import type { Live } from '../../tunnel/tunnel.js'
 import { ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
 import { shortage, shortageNow } from '../frame/descriptors.js'
 import { Failure } from '../frame/failure.js'
@@ -7,19 +10,12 @@ import { leaveUnread, log } from '../frame/output.js'
 import { isLocal, type ListenPlace, placeText } from '../frame/place.js'
 import { heedSignals } from '../frame/signals.js'
 import { notifySystemd, reloadingState } from '../frame/systemd.js'
-import type { Ending } from '../join/splice.js'
 import { type AccessEntry, AccessLog } from './access-log.js'
-import { guarded } from './guard.js'
 import { isInUse, type Listening, listenAt } from './listener.js'
 import { createMetrics, type Metrics } from './metrics.js'
 import { Throttle } from './throttle.js'
 
-/** A connection that is open, or on its way to be. */
-export interface Live {
-  /** Cuts it short; the channel's peer is told by an alert. */
-  end(ending: Ending, alert: number, text: string): void
-  done: Promise<unknown>
-}
+export type { Live }
 
 export interface ServiceOptions {
   accessLog?: string | undefined

@@ -1,8 +1,34 @@
 import type { Duplex } from 'node:stream'
-import type { AccessEntry } from '../service/access-log.js'
-import { guarded } from '../service/guard.js'
-import type { Live } from '../service/service.js'
+import { guarded } from './guard.js'
 import { type Ending, reasonOf, type Splice } from './splice.js'
+
+/** A connection that is open, or on its way to be. */
+export interface Live {
+  /** Cuts it short; the channel's peer is told by an alert. */
+  end(ending: Ending, alert: number, text: string): void
+  done: Promise<unknown>
+}
+
+/** One connection through a tunnel, when it is over. */
+export interface TunnelEntry {
+  /** When it began, ISO 8601. */
+  time: string
+  /** The other end of the channel: `pk_…`, or null where none was proved. */
+  peer: string | null
+  /** Its name in the file of authorized keys. */
+  name: string | null
+  /** The server's key that was wanted: of a server that has several, and of a router, which learns no peer. */
+  wanted?: string
+  /** Where the connection came from. */
+  address: string
+  /** Bytes of the application that came over the channel, and that were sent over it. */
+  received: number
+  sent: number
+  milliseconds: number
+  /** As `Ending.how`. */
+  ended: string
+  detail: string | null
+}
 
 export interface TunnelOptions {
   /** The end that is there already, and which of the two it is. */
@@ -15,8 +41,8 @@ export interface TunnelOptions {
   /** In milliseconds; 0 is for ever. */
   lifetime: number
   /** Who is at the other end of the channel, once it is over. */
-  facts(): Pick<AccessEntry, 'peer' | 'name' | 'wanted' | 'address'>
-  onEnd(entry: AccessEntry): void
+  facts(): Pick<TunnelEntry, 'peer' | 'name' | 'wanted' | 'address'>
+  onEnd(entry: TunnelEntry): void
 }
 
 /** One connection through the tunnel, from when its near end has come to when both ends have closed. */

@@ -1,8 +1,8 @@
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { SecureSocket } from '../../node/index.js'
-import { ChannelError } from '../../node/index.js'
-import { FAILED, guarded, guardListeners } from '../service/guard.js'
+import type { SecureSocket } from '../node/index.js'
+import { ChannelError } from '../node/index.js'
+import { FAILED, guarded, guardListeners } from './guard.js'
 import { resetBehind, whenEnded } from './plain.js'
 
 /** How a connection ended. All but `closed` were cut short, and both ends were told so. */

@@ -1,0 +1,57 @@
+import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { createServer, encodePublicKey, type SecureSocket, type ServeOptions } from '../node/index.js'
+import { guardListeners } from './guard.js'
+import { exposeOne } from './join.js'
+import { addressOf, listenAt, placeOf, RETRY_MS, TunnelListener } from './listener.js'
+import { type PlainPlace, reachPlain } from './patience.js'
+import type { TunnelEntry } from './tunnel.js'
+
+export type ExposeOptions = ServeOptions & {
+  /** How long to go on trying where the service refuses connections, in ms: default 5,000. */
+  retry?: number
+  /** Called when a connection is over, with how it ended. `name` is that of an `authorization` that has one. */
+  onEnd?: (entry: TunnelEntry) => void
+}
+
+/**
+ * Channels in, plain connections out, as `nopki expose`: puts a service behind a key. Each channel gets a connection of its own to the
+ * service. An end of one direction is passed on, and the other goes on; what is cut is told to the client by an alert.
+ *
+ * @param listen a port (of all addresses; 0: a free one), or host and port, or the path of a Unix socket
+ * @param service where it is: a port of the loopback, or host and port, or the path of a Unix socket. What goes there is not encrypted
+ * @param options as of `createServer`
+ * @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION; the system’s error where it cannot listen
+ */
+export async function expose(
+  listen: number | PlainPlace,
+  service: number | PlainPlace,
+  options: ExposeOptions,
+): Promise<TunnelListener> {
+  const { retry = RETRY_MS, onEnd = () => {} } = options
+  const target = placeOf(service)
+  const server = createServer({ ...options, allowHalfOpen: true }, socket => {
+    guardListeners(socket, error => void socket.destroy(error))
+    tunnels.track(
+      exposeOne(socket, 'path' in target, {
+        reach: signal => reachPlain(target, { timeout: HANDSHAKE_TIMEOUT_MS, retry, signal }),
+        facts: factsOf(socket),
+        lifetime: 0,
+        onEnd,
+      }),
+    )
+  })
+  const tunnels = new TunnelListener(server)
+  await listenAt(server, typeof listen === 'number' ? { port: listen } : listen)
+  return tunnels
+}
+
+/** As they are while it is open. */
+function factsOf(socket: SecureSocket): () => Pick<TunnelEntry, 'peer' | 'name' | 'address'> {
+  const { name } = (socket.authorization ?? {}) as { name?: unknown }
+  const facts = {
+    peer: encodePublicKey(socket.remotePublicKey),
+    name: typeof name === 'string' ? name : null,
+    address: addressOf(socket),
+  }
+  return () => facts
+}
