@@ -61,6 +61,8 @@ const PREPARED: Record<string, (place: string) => Promise<NodeJS.ProcessEnv>> = 
 
 for (const file of [...readdirSync(RECIPES).sort(), '../first-service.md']) {
   const text = readFileSync(new URL(file, RECIPES), 'utf8')
+  // Those with libraries are run by test/libraries/libraries.test.ts.
+  if (!text.includes('```sh\n')) continue
   const needs = /<!-- needs: (.*) -->/.exec(text)?.[1]?.split(' ') ?? []
   const missing = (await Promise.all(needs.map(async it => ((await installed(it)) ? '' : it)))).filter(it => it !== '')
   const check = missing.length === 0 ? guarded : skippedWithout(missing.join(', '))

@@ -27,11 +27,13 @@ interface Block {
   code: string
 }
 
-/** The code of a page; of a page’s HTML, its scripts. */
+/** The code of a page; of a page’s HTML, its scripts. What is marked as run needs libraries: test/libraries runs it. */
 function blocksOf(page: string): Block[] {
   const text = readFileSync(join(root, page), 'utf8')
   const found: Block[] = []
-  for (const it of text.matchAll(/(?:^<!-- given: (.*?) -->\n\n)?^```(js|ts|html)\n(.*?)^```$/gms)) {
+  for (const it of text.matchAll(
+    /(?:^<!-- given: (.*?) -->\n\n)?(?<!^<!-- run: [^\n]* -->\n)^```(js|ts|html)\n(.*?)^```$/gms,
+  )) {
     const [whole, given = '', language, body = ''] = it
     const line = text.slice(0, it.index + whole.indexOf('```')).split('\n').length + 1
     if (language !== 'html') found.push({ page, line, given, code: body })

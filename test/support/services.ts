@@ -71,3 +71,69 @@ export async function startPostgres(programs: string, folder: string): Promise<S
   await process_.shows(/database system is ready to accept connections/)
   return { port, process: process_ }
 }
+
+/** With one user, `nopki`, who needs no password. */
+export async function startMariadb(folder: string): Promise<Started> {
+  const port = await freePort()
+  const data = join(folder, 'mariadb')
+  mkdirSync(data)
+  const asRoot = process.getuid?.() === 0 ? ['--user=root'] : []
+  const args = ['--no-defaults', `--datadir=${data}`, '--auth-root-authentication-method=normal', ...asRoot]
+  const made = await run('mariadb-install-db', args)
+  if (made.code !== 0) throw new Error(made.err)
+  const socket = join(data, 'socket')
+  const place = [`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${socket}`, `--pid-file=${join(data, 'pid')}`]
+  const server = new Running('mariadbd', ['--no-defaults', `--datadir=${data}`, ...place, ...asRoot])
+  await server.shows(/ready for connections/)
+  const grant = "create user nopki@'%'; grant all on *.* to nopki@'%'"
+  const granted = await run('mariadb', ['--no-defaults', `--socket=${socket}`, '-u', 'root', '-e', grant])
+  if (granted.code !== 0) throw new Error(granted.err)
+  return { port, process: server }
+}
+
+export async function startMosquitto(folder: string): Promise<Started> {
+  const port = await freePort()
+  const config = join(folder, 'mosquitto.conf')
+  writeFileSync(
+    config,
+    `listener ${port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\nlog_type all\n`,
+  )
+  const process = new Running('mosquitto', ['-c', config])
+  await process.shows(/mosquitto version \S+ running/)
+  return { port, process }
+}
+
+export async function startMemcached(): Promise<Started> {
+  const port = await freePort()
+  const process = new Running('memcached', ['-l', '127.0.0.1', '-p', String(port), '-U', '0', '-u', 'root', '-vv'])
+  await process.shows(/server listening/)
+  return { port, process }
+}
+
+/** With its user guest, and a port mapper of its own: both on the loopback alone. */
+export async function startRabbitmq(folder: string): Promise<Started> {
+  const [port, epmdPort, distPort] = [await freePort(), await freePort(), await freePort()]
+  const data = join(folder, 'rabbitmq')
+  mkdirSync(data)
+  writeFileSync(join(data, 'rabbitmq.conf'), `listeners.tcp.1 = 127.0.0.1:${port}\n`)
+  const mapper = { ERL_EPMD_ADDRESS: '127.0.0.1', ERL_EPMD_PORT: String(epmdPort) }
+  const epmd = new Running('epmd', [], { env: mapper })
+  const env = {
+    ...mapper,
+    HOME: data,
+    RABBITMQ_NODENAME: 'rabbit@localhost',
+    RABBITMQ_DIST_PORT: String(distPort),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_CONFIG_FILE: join(data, 'rabbitmq.conf'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(data, 'plugins'),
+    RABBITMQ_MNESIA_BASE: join(data, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(data, 'log'),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_PID_FILE: join(data, 'pid'),
+  }
+  // Debian’s own script changes to another user, who may not write here.
+  const process = new Running('/usr/lib/rabbitmq/bin/rabbitmq-server', [], { env })
+  await process.shows(/Server startup complete/)
+  process.ended.then(() => epmd.stop()).catch(() => {})
+  return { port, process }
+}
