@@ -77,7 +77,7 @@ test('no link of a packed page is dead', () => {
 
 test('the notices of what is built in are packed, as their owners have them', () => {
   const notices = readFileSync(join(folder, 'node_modules/nopki/NOTICES.md'), 'utf8')
-  for (const file of ['libsodium/LICENSE', 'assemblyscript/LICENSE', 'assemblyscript/NOTICE']) {
+  for (const file of ['libsodium/LICENSE', 'assemblyscript/LICENSE', 'assemblyscript/NOTICE', 'preact/LICENSE']) {
     assert.ok(notices.includes(readFileSync(join(ROOT, 'node_modules', file), 'utf8').trimEnd()), file)
   }
   assert.match(notices, /ISC License\n\nCopyright \(c\) 2013-\d+\nFrank Denis/)
