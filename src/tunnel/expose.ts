@@ -6,6 +6,7 @@ import { addressOf, listenAt, placeOf, RETRY_MS, TunnelListener } from './listen
 import { type PlainPlace, reachPlain } from './patience.js'
 import type { TunnelEntry } from './tunnel.js'
 
+/** What `expose` can be told: as of `createServer`, and how the service is reached. */
 export type ExposeOptions = ServeOptions & {
   /** How long to go on trying where the service refuses connections, in ms: default 5,000. */
   retry?: number

@@ -17,6 +17,7 @@ import { HIGH_WATER_MARK, type PlainPlace, retrying } from './patience.js'
 import { acceptsPipes, reset } from './plain.js'
 import type { TunnelEntry } from './tunnel.js'
 
+/** What `forward` can be told: as of `connect`, and how long it tries. */
 export type ForwardOptions = MoreOptions & {
   /** How long to go on trying where the server refuses connections, in ms: default 5,000. */
   retry?: number
