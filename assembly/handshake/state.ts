@@ -40,11 +40,11 @@ export class Handshake {
 
   get moreKeys(): usize { return load<u32>(changetype<usize>(this), HANDSHAKE_MORE_KEYS) }
   set moreKeys(pointer: usize) { store<u32>(changetype<usize>(this), pointer, HANDSHAKE_MORE_KEYS) }
-  get more(): u32 { return load<u32>(changetype<usize>(this), HANDSHAKE_MORE) }
-  set more(count: u32) { store<u32>(changetype<usize>(this), count, HANDSHAKE_MORE) }
+  get more(): u32 { return load<u16>(changetype<usize>(this), HANDSHAKE_MORE) }
+  set more(count: u32) { store<u16>(changetype<usize>(this), <u16>count, HANDSHAKE_MORE) }
 
-  get moreBytes(): u32 { return load<u32>(changetype<usize>(this), HANDSHAKE_MORE_BYTES) }
-  set moreBytes(bytes: u32) { store<u32>(changetype<usize>(this), bytes, HANDSHAKE_MORE_BYTES) }
+  get moreBytes(): u32 { return load<u16>(changetype<usize>(this), HANDSHAKE_MORE_BYTES) }
+  set moreBytes(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, HANDSHAKE_MORE_BYTES) }
 
   /** Of a server's key pairs, the first of which is its own until it knows better: secret key [32] ‖ public key [32]. */
   pairAt(at: u32): usize {

@@ -79,9 +79,9 @@ export const HANDSHAKE_GOT = HANDSHAKE_SIZE + 4 // u32: how much of it, or of it
 export const HANDSHAKE_HEAD = HANDSHAKE_GOT + 4 // [4]: its first bytes, which say its length
 // pointer: further keys. Of a server: secret [32] ‖ public [32] each; of a client: public [32] each, which it accepts beside the expected.
 export const HANDSHAKE_MORE_KEYS = HANDSHAKE_HEAD + 4
-export const HANDSHAKE_MORE = HANDSHAKE_MORE_KEYS + POINTER // u32: how many
-export const HANDSHAKE_MORE_BYTES = HANDSHAKE_MORE + 4 // u32
-export const HANDSHAKE_SECRET_KEY = HANDSHAKE_MORE_BYTES + 4 // own long-term key pair
+export const HANDSHAKE_MORE = HANDSHAKE_MORE_KEYS + POINTER // u16: how many
+export const HANDSHAKE_MORE_BYTES = HANDSHAKE_MORE + 2 // u16
+export const HANDSHAKE_SECRET_KEY = HANDSHAKE_MORE_BYTES + 2 // own long-term key pair
 export const HANDSHAKE_PUBLIC_KEY = HANDSHAKE_SECRET_KEY + KEY
 export const HANDSHAKE_SESSION_SECRET = HANDSHAKE_PUBLIC_KEY + KEY // own session key pair
 export const HANDSHAKE_SESSION_PUBLIC = HANDSHAKE_SESSION_SECRET + KEY

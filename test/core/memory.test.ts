@@ -123,7 +123,15 @@ async function settled(server: net.Server): Promise<void> {
 }
 
 function run(file: string, ...args: number[]): ChildProcess {
-  return fork(new URL(`../support/${file}`, import.meta.url), args.map(String))
+  const child = fork(new URL(`../support/${file}`, import.meta.url), args.map(String))
+  running.add(child)
+  return child
 }
+
+// One that outlives a test that has failed would keep this process.
+const running = new Set<ChildProcess>()
+test.after(() => {
+  for (const child of running) child.kill()
+})
 
 test.run()
