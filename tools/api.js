@@ -8,7 +8,13 @@ import { register } from 'node:module'
 register('./api-typescript.js', import.meta.url)
 const { Application } = await import('typedoc')
 
-const ENTRIES = { both: 'nopki', http: 'nopki/http', tunnel: 'nopki/tunnel', engine: 'nopki/engine', inspect: 'nopki/inspect' }
+const ENTRIES = {
+  both: 'nopki',
+  http: 'nopki/http',
+  tunnel: 'nopki/tunnel',
+  engine: 'nopki/engine',
+  inspect: 'nopki/inspect',
+}
 
 // What stands there as it does in the platform, and is documented there.
 const AS_ELSEWHERE = {
