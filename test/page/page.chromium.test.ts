@@ -176,7 +176,8 @@ check(
       await field.focus()
       assert.match(await inspector.innerText(), /client session public key/)
       await field.click()
-      assert.match(page.url(), /field=wire\.0\.client/)
+      // The address follows when the page has been drawn.
+      await page.waitForURL(/field=wire\.0\.client/)
       for (const [kind, text] of [
         ['hex', key],
         ['c', 'const unsigned char wire_0_client_session_public_key[32]'],
