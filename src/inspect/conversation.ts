@@ -5,7 +5,7 @@ import { DirectionReader, type Message, type Open, type OpenerFor } from './dire
 import type { InspectedField } from './fields.js'
 import { type LoggedKey, parseKeyLog, toHex } from './keylog.js'
 import type { MessageKind } from './layouts.js'
-import { type MakeOpener, type Opener, openWithOneOf } from './openers.js'
+import { type MakeOpener, type Opener, openerForLogged } from './openers.js'
 
 /** What one end of a connection has sent. */
 export interface Direction {
@@ -105,9 +105,6 @@ export class Conversation {
 
   #openerFor(from: 'client' | 'server', version: 1 | 2, header: Uint8Array | undefined): Open | undefined {
     const make = this.#opener
-    if (!make) return undefined
-    const known = this.#name === undefined ? [...this.#keys.values()].flat() : (this.#keys.get(this.#name) ?? [])
-    const fitting = known.filter(it => it.from === from && it.version === version)
-    return fitting.length === 0 ? undefined : openWithOneOf(fitting, header, make, this.#opened)
+    return make && openerForLogged(this.#keys, this.#name, from, make, this.#opened)(version, header)
   }
 }

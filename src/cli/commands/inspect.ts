@@ -1,19 +1,16 @@
 import { readFileSync } from 'node:fs'
+import { guess, messagesOfConnection, messagesOfDirection, type Said } from '../../inspect/capture/messages.js'
 import {
   connectionsOf,
   dump,
   fields,
   fromHexText,
   type InspectedField,
-  identify,
   isCapture,
   type KeyLog,
   LAYOUTS,
-  lengthOf,
-  type Message,
   type MessageKind,
   meaningOf,
-  messagesOf,
   type Packet,
   parseKeyLog,
   readCapture,
@@ -22,8 +19,7 @@ import {
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log, print, printJson } from '../frame/output.js'
-import { messagesOfConnection } from '../inspect/messages.js'
-import { withKeys } from '../inspect/openers.js'
+import { makeOpener } from '../inspect/openers.js'
 import { writePlain } from '../inspect/write.js'
 
 const KINDS = Object.keys(LAYOUTS) as MessageKind[]
@@ -110,8 +106,7 @@ export const inspect = defineCommand({
 })
 
 /** A message, and where it was. */
-interface Shown extends Message {
-  from: 'client' | 'server'
+interface Shown extends Said {
   /** Of a capture. */
   connection?: { number: number; client: string; server: string }
   packet?: number
@@ -142,7 +137,7 @@ function inspectCapture(bytes: Uint8Array, keys: KeyLog, show: Show): void {
   const connections = connectionsOf(packets)
   let number = 0
   for (const connection of connections) {
-    const messages = messagesOfConnection(connection, keys)
+    const messages = messagesOfConnection(connection, { keys, make: makeOpener })
     if (!messages) continue
     number += 1
     const { client, server, toServer, toClient } = messages.connection
@@ -174,21 +169,7 @@ function inspectBytes(bytes: Uint8Array, as: MessageKind | undefined, keys: KeyL
       `--as says what they are: ${KINDS.join(', ')}`,
     )
   }
-  const from = kind.startsWith('challenge') || kind === 'reject' ? 'server' : 'client'
-  const hello = kind.startsWith('hello') ? bytes : undefined
-  const messages =
-    withKeys(keys, hello, openerFor => messagesOf({ from, bytes, first: kind, openerFor: openerFor(from) })) ?? []
-  for (const message of messages) show({ ...message, from })
-}
-
-/** A hello and a challenge of version 2 begin alike: where what follows fits only a challenge, it is one. */
-function guess(bytes: Uint8Array): MessageKind | undefined {
-  const kind = identify(bytes)
-  const fits = (first: MessageKind) => {
-    const messages = messagesOf({ from: 'client', bytes, first }) ?? []
-    return messages.reduce((sum, it) => sum + lengthOf(it.kind, it.bytes), 0) === bytes.length
-  }
-  return kind === 'hello2' && !fits('hello2') && fits('challenge2') ? 'challenge2' : kind
+  for (const message of messagesOfDirection(bytes, kind, { keys, make: makeOpener })) show(message)
 }
 
 function showText({ kind, bytes, offset, from, connection, packet, plaintext, trouble }: Shown, color: boolean): void {

@@ -1,6 +1,7 @@
 // nopki inspect --write: the connections of a capture, with what was inside them as their payload.
 
 import { writeFileSync } from 'node:fs'
+import { type Captured, messagesOfConnection } from '../../inspect/capture/messages.js'
 import {
   connectionsOf,
   type KeyLog,
@@ -13,7 +14,7 @@ import { PLAINTEXT_DATA, PLAINTEXT_TYPE } from '../../wire/layout.js'
 import { FLAG_FINAL, TYPE_ALERT, TYPE_DATA, TYPE_MASK } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
-import { messagesOfConnection, type Said } from './messages.js'
+import { makeOpener } from './openers.js'
 
 /** @param port the server's, in what is written: by it, Wireshark knows what is inside. By default it is the one that was captured */
 export function writePlain(packets: readonly Packet[], keys: KeyLog, file: string, port: number | undefined): void {
@@ -21,7 +22,7 @@ export function writePlain(packets: readonly Packet[], keys: KeyLog, file: strin
   const plain: PlainConnection[] = []
   let sealed = 0
   for (const found of connectionsOf(packets)) {
-    const messages = messagesOfConnection(found, keys)
+    const messages = messagesOfConnection(found, { keys, make: makeOpener })
     if (!messages) continue
     const { connection, all } = messages
     if (!all.some(it => it.plaintext)) {
@@ -48,7 +49,7 @@ export function writePlain(packets: readonly Packet[], keys: KeyLog, file: strin
 }
 
 /** What a record has said to the application, and whether its direction ends with it. */
-function pieceOf({ from, plaintext = NOTHING }: Said, time: bigint, last: boolean): PlainPiece {
+function pieceOf({ from, plaintext = NOTHING }: Captured, time: bigint, last: boolean): PlainPiece {
   const size = (plaintext[0] ?? 0) | ((plaintext[1] ?? 0) << 8)
   const type = plaintext[PLAINTEXT_TYPE] ?? 0
   // Version 1's end is a record of size 0; so is a keep-alive, but that is not the last.
@@ -58,7 +59,7 @@ function pieceOf({ from, plaintext = NOTHING }: Said, time: bigint, last: boolea
   return { from, data, end: alert || (type & FLAG_FINAL) !== 0, time }
 }
 
-function isLast(record: Said, records: readonly Said[]): boolean {
+function isLast(record: Captured, records: readonly Captured[]): boolean {
   return records.findLast(it => it.from === record.from) === record
 }
 

@@ -1,6 +1,7 @@
 // From TCP segments, in the order in which they were captured, to the byte streams of their connections.
 
 import type { Packet } from './capture.js'
+import { joined } from './joined.js'
 import { type Segment, segmentOf } from './segment.js'
 
 /** One direction of a connection. */
@@ -74,10 +75,14 @@ function assemble({ client, server, initial, segments }: Open): Connection {
   return { client, server, toServer, toClient, whole: initial !== undefined }
 }
 
-interface Piece {
-  offset: number
+/** Some bytes of a stream, and which packet brought them. */
+interface Brought {
   data: Uint8Array
   packet: number
+}
+
+interface Piece extends Brought {
+  offset: number
 }
 
 /** Puts the segments in order, by their sequence numbers; what was sent twice counts once. */
@@ -86,8 +91,7 @@ function streamOf(segments: readonly Segment[]): Stream {
   const pieces = piecesOf(segments, syn)
   pieces.sort((a, b) => a.offset - b.offset || a.packet - b.packet)
   let end = syn ? 0 : (pieces[0]?.offset ?? 0)
-  const first = end
-  const taken: Piece[] = []
+  const taken: Brought[] = []
   let gap = false
   for (const { offset, data, packet } of pieces) {
     if (offset > end) {
@@ -96,13 +100,24 @@ function streamOf(segments: readonly Segment[]): Stream {
     }
     const fresh = data.subarray(end - offset)
     if (fresh.length === 0) continue
-    taken.push({ offset: end - first, data: fresh, packet })
+    taken.push({ data: fresh, packet })
     end += fresh.length
   }
+  return streamFrom(taken, gap)
+}
+
+/** A stream whose pieces are in order. */
+export function streamFrom(pieces: readonly Brought[], gap: boolean): Stream {
+  let end = 0
+  const placed = pieces.map(it => {
+    const offset = end
+    end += it.data.length
+    return { ...it, offset }
+  })
   return {
-    bytes: join(taken, end - first),
+    bytes: joined(placed.map(it => it.data)),
     gap,
-    packetOf: offset => pieceAt(taken, offset)?.packet ?? 0,
+    packetOf: offset => pieceAt(placed, offset)?.packet ?? 0,
   }
 }
 
@@ -129,10 +144,4 @@ function pieceAt(pieces: readonly Piece[], offset: number): Piece | undefined {
     else high = middle
   }
   return pieces[low - 1]
-}
-
-function join(pieces: readonly Piece[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  for (const { offset, data } of pieces) bytes.set(data, offset)
-  return bytes
 }

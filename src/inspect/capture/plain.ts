@@ -1,6 +1,8 @@
 // A capture file of what was inside connections: pcapng, with IP and TCP headers made for it.
 // https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html
 
+import { joined } from './joined.js'
+
 /** What one end has said, or that its direction has ended. */
 export interface PlainPiece {
   readonly from: 'client' | 'server'
@@ -143,16 +145,6 @@ function block(type: number, body: Uint8Array): Uint8Array {
 
 function bytesOf({ buffer }: DataView): Uint8Array {
   return new Uint8Array(buffer)
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, it) => sum + it.length, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.length
-  }
-  return whole
 }
 
 const NOTHING = new Uint8Array()
