@@ -2,7 +2,7 @@
 // step back is a step in a list. With a break, it is made anew from the same random bytes, up to where it breaks.
 
 import { ChannelError, RecordOpener, Router, type Version } from '../../engine/index.js'
-import { identify, type Message, messagesOf, parseKeyLog } from '../../inspect/index.js'
+import { Conversation, type Message } from '../../inspect/index.js'
 import { drawKeyPair, type KeyPair } from '../../keys/pair.js'
 import { Core, type WasmModule } from '../../wasm/instance.js'
 import { actNames } from './acts.js'
@@ -92,7 +92,7 @@ class Telling {
   #memory: Record<Role, Snapshot>
   #values: Record<Role, Map<string, Uint8Array>> = { client: new Map(), server: new Map() }
   #carry: ReturnType<typeof wayWith>
-  #streams: Record<Role, Uint8Array[]> = { client: [], server: [] }
+  #conversation: Conversation
   #wire: Wire[] = []
   #moments: Moment[] = []
   #failures: Failure[] = []
@@ -103,7 +103,11 @@ class Telling {
   constructor(module: WasmModule, options: StoryOptions) {
     const { seed, broken, version, middlebox } = options
     this.#options = options
-    this.#helper = new Core(module, seededRandom(seed, 'keys'))
+    const helper = new Core(module, seededRandom(seed, 'keys'))
+    this.#helper = helper
+    this.#conversation = new Conversation({
+      opener: (version, key, header) => new RecordOpener(helper, version, key, header),
+    })
     const [client, server, middle, other] = Array.from({ length: 4 }, () => drawKeyPair(this.#helper)) as [
       KeyPair,
       KeyPair,
@@ -131,11 +135,10 @@ class Telling {
   }
 
   story(): Story {
-    const wire = this.#opened()
     return {
       options: this.#options,
       moments: this.#moments,
-      wire,
+      wire: this.#wire,
       failures: this.#failures,
       keys: this.#keys,
       keyLines: this.#keyLines,
@@ -164,7 +167,7 @@ class Telling {
       serverKey: broken?.kind === 'server-key' ? other.publicKey : server.publicKey,
       ...(middlebox && { middleboxKey: middle.publicKey }),
       ...(broken?.kind === 'context' && { context: 'another context' }),
-      onKeys: line => this.#keyLines.push(line),
+      onKeys: line => this.#log(line),
       ...common,
     })
     this.#tellPieces('client', calling, cause => (cause ? this.#names.client(cause) : 'start'), 'hello')
@@ -204,6 +207,7 @@ class Telling {
       const { error } = this.#ends[role].watch(() => engine.advance())
       if (error) this.#fail(role, error, undefined, undefined)
     }
+    this.#conversation.close()
   }
 
   /** Carries what waits to be sent, both ways, until nothing does. */
@@ -214,23 +218,16 @@ class Telling {
         for (let unit = this.#ends[role].engine.take(); unit.length > 0; unit = this.#ends[role].engine.take()) {
           carried = true
           this.#memory[role] = this.#ends[role].look()
-          for (const message of this.#cut(role, unit)) this.#send(role, message, what, detailed, chapter)
+          const { messages } = this.#conversation.push(role, unit)
+          for (const message of messages) this.#send(role, message, what, detailed, chapter)
         }
       }
     }
   }
 
-  /** The messages that these bytes are, behind those that this end has sent before. */
-  #cut(role: Role, unit: Uint8Array): Message[] {
-    const before = this.#streams[role].reduce((sum, it) => sum + it.length, 0)
-    this.#streams[role].push(unit)
-    return this.#messages(role).filter(it => it.offset >= before)
-  }
-
-  #messages(role: Role, openerFor?: Parameters<typeof messagesOf>[0]['openerFor']): Message[] {
-    const bytes = joined(this.#streams[role])
-    const first = identify(bytes, role) ?? (role === 'client' ? 'hello1' : 'challenge1')
-    return messagesOf({ from: role, bytes, first, openerFor }) ?? []
+  #log(line: string): void {
+    this.#keyLines.push(line)
+    this.#conversation.onKeys(line)
   }
 
   #send(role: Role, message: Message, what: string, detailed: boolean, chapter?: Moment['chapter']): void {
@@ -404,40 +401,11 @@ class Telling {
       heard: more.heard,
     })
   }
-
-  /** What was sent, with its records opened by the logged keys. */
-  #opened(): Wire[] {
-    const keys = [...parseKeyLog(this.#keyLines.join('\n')).values()].flat()
-    const plaintexts = new Map<string, Message>()
-    for (const role of ['client', 'server'] as const) {
-      const openers: RecordOpener[] = []
-      const messages = this.#messages(role, (version, header) => {
-        const logged = keys.find(it => it.from === role)
-        if (!logged) return undefined
-        const opener = new RecordOpener(this.#helper, version, logged.key, header)
-        openers.push(opener)
-        return record => opener.open(record)
-      })
-      for (const it of messages) plaintexts.set(`${role} ${it.offset}`, it)
-      for (const it of openers) it.close()
-    }
-    return this.#wire.map(it => ({ ...it, ...plaintexts.get(`${it.from} ${it.offset}`) }))
-  }
 }
 
 /** `hello2` is a hello. */
 function nameOf(kind: string): string {
   return kind.replace(/\d$/, '')
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, it) => sum + it.length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }
 
 function text(bytes: Uint8Array): string {
