@@ -1,7 +1,5 @@
 /** What `nopki wire` and `nopki demo --page` put into the page. Bytes are in base64. */
 export interface Recording {
-  /** Where it comes from, such as a file's name. */
-  readonly name: string
   /** A capture file, or the bytes of one direction, raw or as hex digits. */
   readonly capture?: string
   /** Both directions of one connection, in the order in which they came. */

@@ -65,6 +65,7 @@ check(
     const file = folder.path('redis.pcap')
     writeFileSync(file, await capturing.stop())
     const plain = folder.path('redis-plain.pcapng')
+    writeFileSync(plain, 'what others may read', { mode: 0o644 })
     const { code, err } = await nopki(['inspect', file, '--keylog', keylog, '--write', plain, '--port', '6379'])
     assert.is(code, 0, err)
     assert.match(err, /1 connection in /)

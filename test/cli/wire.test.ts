@@ -6,13 +6,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Recording } from '../../src/inspect/recording.js'
 import { readPieces, readTraffic } from '../../src/page/run/traffic.js'
-import { filesIn, nopki, startNopki, workFolder } from '../support/command.js'
+import { filesIn, nopki, run, startNopki, workFolder } from '../support/command.js'
 import { freshCore, wasm } from '../support/engines.js'
 
 const test = suite('wire')
 const folder = workFolder(test)
 const { path, write } = filesIn(folder)
-const KEYS = `NOPKI2_CLIENT_TO_SERVER ${'ab'.repeat(32)} ${'cd'.repeat(32)}\n`
+const HTML = '# </script><script>document.title = "owned"</script><!--\n'
+const KEYS = `${HTML}NOPKI2_CLIENT_TO_SERVER ${'ab'.repeat(32)} ${'cd'.repeat(32)}\n`
 const HELLO = `6e706b32${'01'.repeat(1288)}`
 
 function element(page: string, id: string): string {
@@ -57,6 +58,18 @@ test('nopki wire CAPTURE --keylog FILE: both are in the page, for its owner alon
   assert.is(readTraffic(freshCore(), bytes, recording.keyLog).dialogues[0]?.messages[0]?.kind, 'hello2')
 })
 
+if (process.platform === 'linux') {
+  test('a page with keys goes to a pipe or a device too, which stays open to whom it was', async () => {
+    const pipe = path('pipe')
+    assert.is((await run('mkfifo', ['-m', '644', pipe])).code, 0)
+    const reading = run('cat', [pipe])
+    const { code, err } = await nopki(['wire', write('hello', HELLO), '--keylog', write('keys', KEYS), '-o', pipe])
+    assert.is(code, 0, err)
+    assert.is(recordingOf(String((await reading).out)).keyLog, KEYS)
+    assert.is(statSync(pipe).mode & 0o777, 0o644)
+  })
+}
+
 test('what cannot be done: an error line, a hint line, and no file', async () => {
   const cases: [string[], number, RegExp][] = [
     [['wire', path('missing')], 1, /^error: .*missing cannot be read: .*\nhint: .+\n$/],
@@ -67,6 +80,17 @@ test('what cannot be done: an error line, a hint line, and no file', async () =>
       1,
       /line 1 is no line of a key log\nhint: .+\n$/,
     ],
+    [['wire', write('empty', '')], 1, /^error: .*empty is no capture, and does not begin like .*\nhint: .+\n$/],
+    [['wire', write('text', 'GET / HTTP/1.1')], 1, /^error: .*text is no capture.*\nhint: .+\n$/],
+    ...(existsSync('/dev/full')
+      ? [
+          [['wire', '-o', '/dev/full'], 1, /^error: .* cannot be written: ENOSPC.*\nhint: .+\n$/] as [
+            string[],
+            number,
+            RegExp,
+          ],
+        ]
+      : []),
     [['wire', '-o', path('no/such/folder')], 1, /^error: .* cannot be written: .*\nhint: .+\n$/],
   ]
   for (const [args, expected, pattern] of cases) {

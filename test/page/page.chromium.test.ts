@@ -349,9 +349,11 @@ check(`a capture of real traffic, dropped with its key log${reason ? ': left out
     assert.match(await dialogue.innerText(), /words that went over a real socket/)
     assert.equal(await axeFinds(page), [])
   })
-  const html = pageWith({ name: 'x', capture: capture.toString('base64'), keyLog: keys.join('\n') })
+  const comment = '# </script><script>document.title = "owned"</script><!-- <script>'
+  const html = pageWith({ capture: capture.toString('base64'), keyLog: [comment, ...keys].join('\n') })
   await withPage({ html }, async page => {
     await page.locator('.dialogue .inside').first().waitFor()
+    assert.is(await page.title(), 'nopki, on the wire', 'no text of a key log becomes a script')
     await page.locator('[data-give="hex"]').fill('474554202f')
     assert.match(await page.locator('.outcome').innerText(), /no capture/)
   })

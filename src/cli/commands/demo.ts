@@ -19,8 +19,9 @@ import {
 import { Tap } from '../demo/tap.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
+import { writeWhole } from '../frame/files.js'
 import { protocolVersion } from '../frame/values.js'
-import { pageWith, writePage } from '../wire/page.js'
+import { pageWith } from '../wire/page.js'
 
 const README = fileURLToPath(new URL('../../../../README.md', import.meta.url))
 const KEPT_BYTES = 4096
@@ -123,7 +124,7 @@ async function show(version: 1 | 2, source: Source, report: Report, page: boolea
 /** The page, with what crossed the socket, and the keys that open it. */
 function writeConversation(tap: Tap, keyLines: string[], report: Report): void {
   const pieces = tap.pieces.map(({ from, bytes }) => ({ from, bytes: bytes.toString('base64') }))
-  writePage(PAGE, pageWith({ name: 'nopki demo', pieces, keyLog: keyLines.join('\n') }), true)
+  writeWhole(PAGE, pageWith({ pieces, keyLog: keyLines.join('\n') }), true)
   report.heading('The same, byte by byte')
   report.row('page', `${PAGE}: open it in a browser. It holds this conversation and its keys`)
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { guess, messagesOfConnection, messagesOfDirection, type Said } from '../../inspect/capture/messages.js'
 import {
   connectionsOf,
@@ -12,13 +11,14 @@ import {
   type MessageKind,
   meaningOf,
   type Packet,
-  parseKeyLog,
   readCapture,
   toHex,
 } from '../../inspect/index.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
+import { readWhole } from '../frame/files.js'
 import { log, print, printJson } from '../frame/output.js'
+import { keyLogIn } from '../inspect/keylog.js'
 import { makeOpener } from '../inspect/openers.js'
 import { writePlain } from '../inspect/write.js'
 
@@ -93,7 +93,7 @@ export const inspect = defineCommand({
   ],
   async run(values, [file = '-']) {
     const bytes = await readInput(file)
-    const keys = values.keylog === undefined ? new Map() : await readKeyLog(values.keylog)
+    const keys = values.keylog === undefined ? new Map() : keyLogIn(await readInput(values.keylog), values.keylog)
     const color = !values['no-color'] && !process.env.NO_COLOR && process.stdout.isTTY === true
     const show = values.json ? showJson : (shown: Shown) => showText(shown, color)
     if (values.write !== undefined) return writeCapture(bytes, values.keylog === undefined ? undefined : keys, values)
@@ -218,25 +218,7 @@ async function readInput(file: string): Promise<Uint8Array> {
     if (process.stdin.isTTY) throw Failure.usage('there is nothing to inspect', 'give a FILE, or pipe bytes in')
     return Buffer.concat(await process.stdin.toArray())
   }
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EISDIR') throw new Failure(`${file} is a directory`, 'give a file')
-    throw new Failure(`${file} cannot be read: ${message}`, 'check the path and who may read it')
-  }
-}
-
-async function readKeyLog(file: string): Promise<KeyLog> {
-  try {
-    return parseKeyLog(text(await readInput(file)))
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    throw new Failure(
-      `${file}: ${(error as Error).message}`,
-      'give a file that --keylog of another command has written',
-    )
-  }
+  return readWhole(file)
 }
 
 function named(file: string): string {

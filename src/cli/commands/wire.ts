@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs'
-import { parseKeyLog } from '../../inspect/index.js'
+import { guess } from '../../inspect/capture/messages.js'
+import { fromHexText, isCapture } from '../../inspect/index.js'
 import type { Recording } from '../../inspect/recording.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
+import { readWhole, writeWhole } from '../frame/files.js'
 import { log, print } from '../frame/output.js'
-import { pageWith, writePage } from '../wire/page.js'
+import { keyLogIn } from '../inspect/keylog.js'
+import { pageWith } from '../wire/page.js'
 import { servePage } from '../wire/serve.js'
 
 export const wire = defineCommand({
@@ -47,40 +49,29 @@ export const wire = defineCommand({
     const page = pageWith(capture === undefined ? undefined : recordingOf(capture, keylog))
     if (open) return await servePage(page)
     if (output === '-') return void process.stdout.write(page)
-    writePage(output, page, keylog !== undefined)
+    writeWhole(output, page, keylog !== undefined)
     print(output)
     if (keylog !== undefined) log.info('it holds the keys of the key log: whoever has the file reads what was said')
   },
 })
 
 function recordingOf(capture: string, keylog: string | undefined): Recording {
-  const bytes = read(capture)
+  const bytes = readWhole(capture)
   if (bytes.length > MOST_BYTES) {
     throw new Failure(
       `${capture} has ${bytes.length} bytes, and a page shows at most ${MOST_BYTES}`,
       'nopki inspect shows all of it',
     )
   }
-  const keyLog = keylog === undefined ? '' : read(keylog).toString('latin1')
-  try {
-    parseKeyLog(keyLog)
-  } catch (error) {
+  if (!isCapture(bytes) && !guess(fromHexText(bytes.toString('latin1')) ?? bytes)) {
     throw new Failure(
-      `${keylog}: ${(error as Error).message}`,
-      'give a file that --keylog of another command has written',
+      `${capture} is no capture, and does not begin like a message of this protocol`,
+      'give a pcap or pcapng file, the raw bytes of one direction, or hex digits',
     )
   }
-  return { name: capture, capture: bytes.toString('base64'), keyLog }
-}
-
-function read(file: string): Buffer {
-  try {
-    return readFileSync(file)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'EISDIR') throw new Failure(`${file} is a directory`, 'give a file')
-    throw new Failure(`${file} cannot be read: ${message}`, 'check the path and who may read it')
-  }
+  const keyLog = keylog === undefined ? Buffer.of() : readWhole(keylog)
+  if (keylog !== undefined) keyLogIn(keyLog, keylog)
+  return { capture: bytes.toString('base64'), keyLog: keyLog.toString('latin1') }
 }
 
 const MOST_BYTES = 33_554_432

@@ -1,6 +1,5 @@
 // nopki inspect --write: the connections of a capture, with what was inside them as their payload.
 
-import { writeFileSync } from 'node:fs'
 import { type Captured, messagesOfConnection } from '../../inspect/capture/messages.js'
 import {
   connectionsOf,
@@ -13,6 +12,7 @@ import {
 import { PLAINTEXT_DATA, PLAINTEXT_TYPE } from '../../wire/layout.js'
 import { FLAG_FINAL, TYPE_ALERT, TYPE_DATA, TYPE_MASK } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
+import { writeWhole } from '../frame/files.js'
 import { log } from '../frame/output.js'
 import { makeOpener } from './openers.js'
 
@@ -44,7 +44,8 @@ export function writePlain(packets: readonly Packet[], keys: KeyLog, file: strin
   }
   if (sealed > 0)
     log.warn(`${sealed} ${sealed === 1 ? 'connection is' : 'connections are'} left out: no logged key opens it`)
-  save(file, plainCapture(plain))
+  // What was inside is for its owner alone.
+  writeWhole(file, plainCapture(plain), true)
   log.info(`${plain.length} ${plain.length === 1 ? 'connection' : 'connections'} in ${file}`)
 }
 
@@ -61,15 +62,6 @@ function pieceOf({ from, plaintext = NOTHING }: Captured, time: bigint, last: bo
 
 function isLast(record: Captured, records: readonly Captured[]): boolean {
   return records.findLast(it => it.from === record.from) === record
-}
-
-/** What it holds was secret: it is for its owner alone. */
-function save(file: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(file, bytes, { mode: 0o600 })
-  } catch (error) {
-    throw new Failure(`${file} cannot be written: ${(error as Error).message}`, 'give a path that may be written')
-  }
 }
 
 const NOTHING = new Uint8Array()

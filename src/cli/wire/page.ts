@@ -1,6 +1,6 @@
 // The page, made whole: build/page/wire.html with channel.wasm in it, and what it is to show.
 
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Recording } from '../../inspect/recording.js'
 import { Failure } from '../frame/failure.js'
 
@@ -23,16 +23,6 @@ export function pageWith(recording: Recording | undefined): string {
   const whole = filled(page, 'wasm', wasm.toString('base64'))
   // Nothing in it can end the element that it stands in.
   return recording ? filled(whole, 'recording', JSON.stringify(recording).replaceAll('<', '\\u003c')) : whole
-}
-
-/** Who reads a page with keys reads what was said: it is for its owner alone then. */
-export function writePage(file: string, page: string, secret: boolean): void {
-  try {
-    writeFileSync(file, page, { mode: secret ? 0o600 : 0o666 })
-    if (secret) chmodSync(file, 0o600)
-  } catch (error) {
-    throw new Failure(`${file} cannot be written: ${(error as Error).message}`, 'give another name: -o FILE')
-  }
 }
 
 function filled(page: string, id: string, content: string): string {

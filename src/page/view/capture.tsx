@@ -19,18 +19,13 @@ interface Props {
   look(field: string): void
 }
 
-interface Input {
-  name: string
-  bytes: Uint8Array
-}
-
 export function Captured({ core, recording, current, look }: Props) {
-  const [input, setInput] = useState<Input | undefined>(undefined)
+  const [input, setInput] = useState<Uint8Array | undefined>(undefined)
   const [keyLog, setKeyLog] = useState(recording?.keyLog ?? '')
   const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
   const result = useMemo((): { traffic?: Traffic; error?: string } => {
     try {
-      if (input) return { traffic: readTraffic(core, input.bytes, keyLog) }
+      if (input) return { traffic: readTraffic(core, input, keyLog) }
       return recording ? { traffic: recorded(core, recording, keyLog) } : {}
     } catch (error) {
       return { error: (error as Error).message }
@@ -40,7 +35,7 @@ export function Captured({ core, recording, current, look }: Props) {
     if (!file) return
     const bytes = new Uint8Array(await file.arrayBuffer())
     if (new TextDecoder('latin1').decode(bytes.subarray(0, 5)) === 'NOPKI') setKeyLog(new TextDecoder().decode(bytes))
-    else setInput({ name: file.name, bytes })
+    else setInput(bytes)
   }
   const drop = async (event: DragEvent) => {
     event.preventDefault()
@@ -71,7 +66,7 @@ export function Captured({ core, recording, current, look }: Props) {
               data-give="hex"
               onInput={event => {
                 const { value } = event.currentTarget
-                setInput(value.trim() ? { name: 'pasted', bytes: new TextEncoder().encode(value) } : undefined)
+                setInput(value.trim() ? new TextEncoder().encode(value) : undefined)
               }}
             />
           </label>
