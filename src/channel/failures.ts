@@ -50,6 +50,20 @@ export function cutShort(cause?: unknown): ChannelError {
   return new ChannelError('LINK_TRUNCATED', 'the connection closed before all that was written had gone out', { cause })
 }
 
+/** What `messages(limit)` fails with. */
+export function messageTooLong(limit: number): ChannelError {
+  return new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
+    next: 'raise the limit of `messages(limit)`',
+  })
+}
+
+/** What `messages()` fails with. @param writes what sends bytes that are no message */
+export function endedWithinMessage(writes: string): ChannelError {
+  return new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
+    next: `messages are sent by \`send()\`, not by \`${writes}\``,
+  })
+}
+
 /** What an engine’s channel fails with when the peer has sent an alert. */
 export function alertError({ alertReceived, role, version }: Engine): ChannelError {
   const alert = alertReceived ?? { code: 0, text: '' }

@@ -1,28 +1,39 @@
 import type { Duplex } from 'node:stream'
+import { endedWithinMessage, messageTooLong } from '../channel/failures.js'
+import { MessageEnds } from '../channel/message-ends.js'
 import { checkInteger } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 
 /** Where messages end in what a socket has received, for who reads them whole. */
-export class MessageEnds {
-  /** Positions in the bytes of the application, ascending. */
-  #ends: number[] = []
-  #next = 0
+export class IncomingMessages {
+  #ends = new MessageEnds()
   #wake: (() => void) | undefined
+  #resume: () => void
 
-  /** @param read how far the bytes were read: of those who read no messages, what lies before it is forgotten */
-  add(position: number, read: number): void {
+  /** @param resume lets the socket receive on, when there is room again */
+  constructor(resume: () => void) {
+    this.#resume = resume
+  }
+
+  /**
+   * @param position in the bytes of the application
+   * @param read how far the bytes were read: of those who read no messages, what lies before it is forgotten
+   * @returns false: as many wait as there is room for. Empty ones take none in the stream’s buffer, and would never slow the peer down
+   */
+  add(position: number, read: number): boolean {
     if (!this.#wake) {
       this.#forget(read)
-      if (this.#ends.length - this.#next >= MOST_UNREAD) this.drop()
+      if (this.#ends.count >= MOST_UNREAD) this.#ends.drop()
     }
-    this.#ends.push(position)
+    this.#ends.add(position)
     this.#wake?.()
+    return !this.#wake || this.#ends.count < MOST_UNREAD
   }
 
   /** Somebody reads messages from here on: the one whose last byte was read as a byte is over. */
   begin(read: number, wake: () => void): void {
     this.#forget(read)
-    if (read > 0 && this.next === read) this.drop()
+    if (read > 0 && this.next === read) this.#ends.drop()
     this.#wake = wake
   }
 
@@ -30,27 +41,25 @@ export class MessageEnds {
     this.#wake = undefined
   }
 
-  #forget(read: number): void {
-    while ((this.next ?? read) < read) this.drop()
-  }
-
   get next(): number | undefined {
-    return this.#ends[this.#next]
+    return this.#ends.first
   }
 
+  /** The next one was taken. */
   drop(): void {
-    this.#next++
-    // To take each out of a long list would move all that are behind it.
-    if (this.#next < 1024 && this.#next < this.#ends.length) return
-    this.#ends.splice(0, this.#next)
-    this.#next = 0
+    this.#ends.drop()
+    if (this.#ends.count === MOST_UNREAD / 2) this.#resume()
+  }
+
+  #forget(read: number): void {
+    while ((this.next ?? read) < read) this.#ends.drop()
   }
 }
 
 /** The messages that come in at a socket, whole. @param read of the socket’s bytes, how many were read */
 export async function* readMessages(
   socket: Duplex,
-  ends: MessageEnds,
+  ends: IncomingMessages,
   read: () => number,
   limit: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -62,7 +71,7 @@ export async function* readMessages(
   try {
     for (;;) {
       const left = ends.next === undefined ? Number.POSITIVE_INFINITY : ends.next - read()
-      if (length + Math.min(left, socket.readableLength) > limit) throw tooLong(limit)
+      if (length + Math.min(left, socket.readableLength) > limit) throw messageTooLong(limit)
       if (left === 0) {
         ends.drop()
         yield Buffer.concat(parts.splice(0), length)
@@ -76,7 +85,7 @@ export async function* readMessages(
         length += part.length
       } else if (news.error) throw news.error
       else if (socket.readableEnded) {
-        if (length > 0) throw endedWithin()
+        if (length > 0) throw endedWithinMessage('write()')
         return
       } else if (socket.destroyed) throw socket.errored ?? new ChannelError('USE_CLOSED', 'the socket was destroyed')
       else {
@@ -144,19 +153,6 @@ function listenTo(socket: Duplex): News {
 
 function ignore(): void {}
 
-// Empty messages lie at one place, however many there are.
 const MOST_UNREAD = 65_536
-
-function tooLong(limit: number): ChannelError {
-  return new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
-    next: 'raise the limit of `messages(limit)`',
-  })
-}
-
-function endedWithin(): ChannelError {
-  return new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
-    next: 'messages are sent by `send()`, not by `write()`',
-  })
-}
 
 const EVENTS = ['readable', 'end', 'close'] as const

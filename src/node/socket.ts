@@ -14,7 +14,7 @@ import { SocketCredit } from './credit.js'
 import { report } from './diagnostics.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
-import { MessageEnds, readMessages } from './messages.js'
+import { IncomingMessages, readMessages } from './messages.js'
 import type { ChannelOptions } from './options.js'
 import { type Outgoing, partsOf } from './outgoing.js'
 import { Pieces } from './pieces.js'
@@ -81,7 +81,7 @@ export class SecureSocket extends SocketIdentity {
   #messageEnds = 0
   /** Both are made when there are messages: most sockets have none, and many are idle. */
   #outgoingMessages: WeakSet<Uint8Array> | undefined
-  #incomingEnds: MessageEnds | undefined
+  #incomingMessages: IncomingMessages | undefined
   /** What has come in this turn, and was not given to the stream yet. */
   #pieces: Pieces | undefined
 
@@ -184,8 +184,7 @@ export class SecureSocket extends SocketIdentity {
    * @throws ChannelError PEER_TOO_LONG for a longer one; what the socket failed with
    */
   messages(limit = 16_777_216): AsyncGenerator<Uint8Array, void, undefined> {
-    this.#incomingEnds ??= new MessageEnds()
-    return readMessages(this, this.#incomingEnds, () => this.#read, limit)
+    return readMessages(this, this.#messagesOfPeer, () => this.#read, limit)
   }
 
   /**
@@ -371,19 +370,24 @@ export class SecureSocket extends SocketIdentity {
     this.#credit?.opened(cost)
     this.#messageEnds += cost - length
     this.bytesRead += length
-    if (endOfMessage) {
-      this.#incomingEnds ??= new MessageEnds()
-      this.#incomingEnds.add(this.bytesRead, this.#read - length)
-    }
+    const hasRoom = !endOfMessage || this.#messagesOfPeer.add(this.bytesRead, this.#read - length)
+    const goesOn = hasRoom || this.#credit?.readsAhead === true
     if (length === 0) {
       this.#onTaken()
-      return true
+      return goesOn
     }
     this.#pieces ??= new Pieces()
     const wantsMore = this.#pieces.hasRoomFor(length) || this.#givePieces()
-    if (!this.#pieces.hasRoomFor(length)) return this.#pushData(engine.readData(Buffer.allocUnsafeSlow)) && wantsMore
+    if (!this.#pieces.hasRoomFor(length)) {
+      return this.#pushData(engine.readData(Buffer.allocUnsafeSlow)) && wantsMore && goesOn
+    }
     this.#pieces.add(engine)
-    return wantsMore
+    return wantsMore && goesOn
+  }
+
+  get #messagesOfPeer(): IncomingMessages {
+    this.#incomingMessages ??= new IncomingMessages(() => this.destroyed || this.#link.pump())
+    return this.#incomingMessages
   }
 
   /** False: the stream has enough. */

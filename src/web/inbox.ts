@@ -1,5 +1,6 @@
 import { costOf } from '../channel/credit.js'
-import { ChannelError } from '../errors.js'
+import { endedWithinMessage, messageTooLong } from '../channel/failures.js'
+import { MessageEnds } from '../channel/message-ends.js'
 import { Chunks } from './chunks.js'
 import { Gate } from './gate.js'
 
@@ -10,9 +11,7 @@ export class Inbox {
   /** Called when an end or an error has come; what waits may lie before it. */
   onEnd: () => void = () => {}
   #waiting = new Chunks()
-  /** Where messages end, counted in bytes from the start of the direction; those before `#nextEnd` are gone. */
-  #ends: number[] = []
-  #nextEnd = 0
+  #ends = new MessageEnds()
   #arrivedBytes = 0
   #end: 'open' | 'ended' | { error: unknown } = 'open'
   #arrived = new Gate()
@@ -40,7 +39,7 @@ export class Inbox {
 
   /** What waits, in bytes, and what ends of messages count for. */
   get cost(): number {
-    return this.#waiting.size + (this.#ends.length - this.#nextEnd) * costOf(0, true)
+    return this.#waiting.size + this.#ends.count * costOf(0, true)
   }
 
   /** Whether bytes of the stream wait. */
@@ -51,7 +50,7 @@ export class Inbox {
   push(data: Bytes, endOfMessage: boolean): void {
     this.#waiting.append(data)
     this.#arrivedBytes += data.length
-    if (endOfMessage) this.#ends.push(this.#arrivedBytes)
+    if (endOfMessage) this.#ends.add(this.#arrivedBytes)
     if (data.length > 0 || endOfMessage) this.#arrived.open()
   }
 
@@ -83,8 +82,8 @@ export class Inbox {
   skipEnds(): void {
     const position = this.#arrivedBytes - this.#waiting.size
     let cost = 0
-    while ((this.#ends[this.#nextEnd] ?? Number.POSITIVE_INFINITY) <= position) {
-      this.#dropEnd()
+    while ((this.#ends.first ?? Number.POSITIVE_INFINITY) <= position) {
+      this.#ends.drop()
       cost += costOf(0, true)
     }
     if (cost > 0) this.#onTaken(cost)
@@ -92,33 +91,23 @@ export class Inbox {
 
   /** The next message, if it has come whole. @throws ChannelError PEER_TOO_LONG where it is longer than `limit` */
   takeMessage(limit: number): Uint8Array | undefined {
-    const end = this.#ends[this.#nextEnd]
+    const end = this.#ends.first
     const left = this.#waiting.size - (end === undefined ? 0 : this.#arrivedBytes - end)
     if (this.#partial.size + left > limit) {
-      throw new ChannelError('PEER_TOO_LONG', `the peer sent a message of more than ${limit} bytes`, {
-        next: 'raise the limit of `messages(limit)`',
-      })
+      throw messageTooLong(limit)
     }
     if (end === undefined) {
       // What the peer may send is granted by what was taken.
       while (this.hasBytes) this.#partial.append(this.takeBytes())
-      if (this.#end === 'ended' && this.#partial.size > 0) throw endedWithin()
+      if (this.#end === 'ended' && this.#partial.size > 0) throw endedWithinMessage('writable')
       return undefined
     }
-    this.#dropEnd()
+    this.#ends.drop()
     const rest = this.#waiting.take(left)
     this.#onTaken(costOf(left, true))
     if (this.#partial.size === 0) return rest
     this.#partial.append(rest)
     return this.#partial.take(this.#partial.size)
-  }
-
-  #dropEnd(): void {
-    this.#nextEnd++
-    // To take each out of a long list would move all that are behind it.
-    if (this.#nextEnd < 1024 && this.#nextEnd < this.#ends.length) return
-    this.#ends.splice(0, this.#nextEnd)
-    this.#nextEnd = 0
   }
 
   /** Throws away what waits, and says whether there was any. */
@@ -127,8 +116,7 @@ export class Inbox {
     const partial = this.#partial.size
     this.#waiting = new Chunks()
     this.#partial = new Chunks()
-    this.#ends = []
-    this.#nextEnd = 0
+    this.#ends.clear()
     if (cost > 0) this.#onTaken(cost)
     return cost + partial > 0
   }
@@ -138,10 +126,4 @@ export class Inbox {
     this.onEnd()
     this.#arrived.open()
   }
-}
-
-function endedWithin(): ChannelError {
-  return new ChannelError('PEER_MALFORMED', 'the peer’s direction ended within a message', {
-    next: 'messages are sent by `send()`, not by `writable`',
-  })
 }

@@ -1,6 +1,7 @@
 // Messages over sockets: send() and messages(), between sockets, and with channels over Web Streams.
 
 import { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect, createServer, type SecureSocket } from '../../src/node/index.js'
@@ -134,6 +135,34 @@ check('one that is too long ends the channel, and so does leaving the loop', asy
     break
   }
   assert.ok(two.destroyed)
+})
+
+check('empty messages that nobody takes slow the peer down, and all of them come in the end', async () => {
+  const COUNT = 70_000
+  const listener = track(createServer({ keyPair: serverKeys, authorize: 'anyone', allowHalfOpen: true }))
+  const [near, far] = duplexPair()
+  const accepted = next(listener, 'secureConnection') as Promise<[SecureSocket]>
+  listener.emit('connection', far)
+  const client = track(await connect({ stream: near, serverKey: serverKeys.publicKey, allowHalfOpen: true }))
+  const messages = track((await accepted)[0]).messages()
+  const first = messages.next()
+  let sent = 0
+  // One by one, so that each comes in a piece of its own: in a row, as many are too many ("Records without data").
+  const sending = (async () => {
+    for (; sent < COUNT; sent++) await client.send(new Uint8Array())
+    client.end()
+  })()
+  sending.catch(() => {})
+  await first
+  for (let before = -1; before !== sent; await delay(300)) before = sent
+  assert.ok(sent < COUNT, `${sent} were taken from the sender`)
+  let taken = 1
+  for await (const message of messages) {
+    assert.is(message.length, 0)
+    taken++
+  }
+  await sending
+  assert.is(taken, COUNT)
 })
 
 check('what the socket fails with is thrown; an end within a message is a fault', async () => {
