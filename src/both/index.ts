@@ -36,6 +36,7 @@ export {
   ready,
   type SecureServer,
   SecureSocket,
+  type ServedChannel,
   type ServeOptions,
   type ServerOptions,
   type WasmSource,

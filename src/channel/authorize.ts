@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { encodePublicKey } from '../keys/text.js'
-import type { Authorize, Peer, ServerOptions } from './options.js'
+import type { Authorize, Peer, ServedChannel, ServerOptions } from './options.js'
 
 /** A client that has proved its key, and waits to be let in. */
 export interface Applicant<Channel> extends Pick<Peer, 'signal'> {
@@ -15,6 +15,8 @@ export interface Applicant<Channel> extends Pick<Peer, 'signal'> {
   check(): void
   /** Tells it so, and opens the channel. @param authorization what `authorize` attached to it */
   accept(authorization?: object): Channel
+  /** The channel, for whoever has asked `authorize`'s peer for it. */
+  served(channel: Channel): ServedChannel
   /** Tells it so. @param error for the operator */
   refuse(told: string, error: ChannelError): void
 }
@@ -28,23 +30,18 @@ export async function admit<Channel>(
   applicant: Applicant<Channel>,
 ): Promise<Channel> {
   applicant.check()
-  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant), applicant.failed])
+  const tell: Tell = []
+  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant, tell), applicant.failed])
   const answer = (await asking) as true | object | Refusal
   applicant.check()
-  if (!(answer instanceof Refusal)) return applicant.accept(answer === true ? undefined : answer)
-  applicant.refuse(answer.told, answer.error)
-  throw answer.error
+  if (answer instanceof Refusal) {
+    applicant.refuse(answer.told, answer.error)
+    throw answer.error
+  }
+  const channel = applicant.accept(answer === true ? undefined : answer)
+  for (const it of tell) it(applicant.served(channel))
+  return channel
 }
-
-/** A channel whose client is served, to who has let it in. */
-export interface ServedChannel {
-  readonly closed: Promise<unknown>
-  alert(code: number, text: string): Promise<void>
-  destroy(reason: unknown): void
-}
-
-/** By what `authorize` has attached: who wants the channel when there is one, to end it later. */
-export const whenServed = new WeakMap<object, (channel: ServedChannel) => void>()
 
 /** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
 export function warnOfVersion1({ authorize, versions }: Readonly<ServerOptions>, warn: (text: string) => void): void {
@@ -78,12 +75,13 @@ class Refusal {
   }
 }
 
-type Asked = Omit<Applicant<unknown>, 'accept' | 'refuse'>
+type Asked = Omit<Applicant<unknown>, 'accept' | 'served' | 'refuse'>
+type Tell = ((channel: ServedChannel) => void)[]
 
-async function ask(authorize: Authorize, applicant: Asked): Promise<true | object | Refusal> {
+async function ask(authorize: Authorize, applicant: Asked, tell: Tell): Promise<true | object | Refusal> {
   const { remotePublicKey } = applicant.engine
   try {
-    const answer = await authorize(peerOf(applicant))
+    const answer = await authorize(peerOf(applicant, tell))
     return answer === true || (typeof answer === 'object' && answer !== null) ? answer : new Refusal(remotePublicKey)
   } catch (cause) {
     return new Refusal(remotePublicKey, cause ?? 'nothing')
@@ -91,7 +89,7 @@ async function ask(authorize: Authorize, applicant: Asked): Promise<true | objec
 }
 
 /** What most never ask for is made when they do. */
-function peerOf(applicant: Asked): Peer {
+function peerOf(applicant: Asked, tell: Tell): Peer {
   const { engine, remoteAddress, remotePort } = applicant
   const { remotePublicKey: publicKey, localPublicKey, handshakeHash, version = 2 } = engine
   return {
@@ -107,5 +105,6 @@ function peerOf(applicant: Asked): Peer {
     ...(handshakeHash && { handshakeHash }),
     ...(remoteAddress !== undefined && { remoteAddress }),
     ...(remotePort !== undefined && { remotePort }),
+    whenServed: it => void tell.push(it),
   }
 }

@@ -48,6 +48,13 @@ export type ClientOptions = ClientEngineOptions &
 export type ConnectOptions = WithoutKey<ClientOptions> & { keyPair?: KeyPair }
 type WithoutKey<T> = T extends unknown ? Omit<T, 'keyPair'> : never
 
+/** A channel whose client is served, for who has let it in and may end it later. */
+export interface ServedChannel {
+  readonly closed: Promise<unknown>
+  alert(code: number, text: string): Promise<void>
+  destroy(reason: unknown): void
+}
+
 /** Who has proved to be at the other end, for `authorize` to decide on. */
 export interface Peer {
   /** The client’s long-term public key, 32 bytes, proved. */
@@ -66,6 +73,8 @@ export interface Peer {
   remotePort?: number
   /** Aborted when the client is gone, or the handshake’s time is over. */
   signal: AbortSignal
+  /** `tell` is called with the channel if this client is served, whatever else `authorize` attaches to it: to end it later. */
+  whenServed(tell: (channel: ServedChannel) => void): void
 }
 
 /** What `authorize` may say of a client. */

@@ -3,7 +3,7 @@
 import { derivePublicKey, drawKeyPair, type KeyPair } from '../keys/pair.js'
 import { nodeCore } from './load.js'
 
-export type { Peer } from '../channel/options.js'
+export type { Peer, ServedChannel } from '../channel/options.js'
 export {
   type Address,
   type Alert,

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { admit, type ServedChannel, warnOfVersion1, whenServed } from '../channel/authorize.js'
-import { type Answer, type Authorized, serverOptions } from '../channel/options.js'
+import { admit, warnOfVersion1 } from '../channel/authorize.js'
+import { type Answer, type Authorized, type ServedChannel, serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
 import { OWN_KEYS, serverSetup } from '../engine/options.js'
 import { keep, snapshot } from '../engine/snapshot.js'
@@ -113,11 +113,16 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
     const link = await handshake.connected
     handshake.check()
     this.#pending.move(handshake, 'proved')
-    const { remoteAddress, remotePort } = link.transport as net.Socket
+    const transport = link.transport as net.Socket
     return admit(this.#options, {
       engine: link.engine,
-      remoteAddress,
-      remotePort,
+      // Both are a system call, which nobody needs who serves anyone.
+      get remoteAddress() {
+        return transport.remoteAddress
+      },
+      get remotePort() {
+        return transport.remotePort
+      },
       get signal() {
         return handshake.signal
       },
@@ -129,10 +134,10 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
           link.engine.accept()
           const socket = new SecureSocket(link.engine, this.#options, authorization)
           steps.attach(socket, link, this.#options)
-          if (authorization) whenServed.get(authorization)?.(servedBy(socket))
           report('handshake', 'server', socket)
           return socket
         }),
+      served: servedBy,
       refuse: told =>
         settle(handshake, link, () => {
           link.engine.refuse(told)

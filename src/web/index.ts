@@ -1,6 +1,13 @@
 // nopki in Workers and browsers, and nopki/web wherever there are Web Streams or WebSockets.
 
-export type { ChannelOptions, ClientOptions, ConnectOptions, Peer, ServerOptions } from '../channel/options.js'
+export type {
+  ChannelOptions,
+  ClientOptions,
+  ConnectOptions,
+  Peer,
+  ServedChannel,
+  ServerOptions,
+} from '../channel/options.js'
 export {
   type Address,
   type Alert,

@@ -1,4 +1,4 @@
-import { type Applicant, admit, warnOfVersion1, whenServed } from '../channel/authorize.js'
+import { type Applicant, admit, warnOfVersion1 } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
   type Answer,
@@ -138,9 +138,9 @@ function applicantOf(connection: Connection): Applicant<SecureChannel> {
     check,
     accept(authorization) {
       connection.accept()
-      if (authorization) whenServed.get(authorization)?.(connection)
       return new SecureChannel(connection, authorization)
     },
+    served: () => connection,
     refuse: (told, error) => connection.refuse(told, error),
   }
 }

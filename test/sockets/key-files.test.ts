@@ -13,6 +13,7 @@ import {
   encodePublicKey,
   generateKeyPair,
   knownServers,
+  type Peer,
   publicKeyOf,
   readKeyPair,
   type SecureSocket,
@@ -36,7 +37,7 @@ function replace(file: string, text: string): void {
   renameSync(`${file}.new`, file)
 }
 
-async function serve(authorize: ReturnType<typeof authorizedKeys>) {
+async function serve(authorize: (peer: Peer) => object) {
   const server = track(createServer({ keyPair: serverKeys, authorize, allowHalfOpen: true }))
   const port = await listen(server)
   return async (keyPair: typeof alice) => {
@@ -100,6 +101,19 @@ check('authorizedKeys lets in who is in the file, by name, and drops at once who
   authorize.reload()
   await next(two.far, 'close')
   await dial(alice)
+  authorize.close()
+})
+
+check('so is one to whom the program’s own authorize attaches something else', async () => {
+  const file = path('wrapped')
+  replace(file, lineOf(alice, 'alice'))
+  const authorize = authorizedKeys(file)
+  const { socket, far } = await (await serve(peer => ({ who: authorize(peer).name })))(alice)
+  assert.equal(far.authorization, { who: 'alice' })
+  const failed = next(socket, 'error')
+  replace(file, '# nobody\n')
+  authorize.reload()
+  assert.is(((await failed) as [ChannelError])[0].code, 'PEER_NOT_AUTHORIZED')
   authorize.close()
 })
 

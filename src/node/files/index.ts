@@ -1,7 +1,6 @@
 // Files of keys for programs: the same that the command reads. docs/key-files.md has their formats.
 
-import { type ServedChannel, whenServed } from '../../channel/authorize.js'
-import type { Peer } from '../../channel/options.js'
+import type { Peer, ServedChannel } from '../../channel/options.js'
 import { badOption } from '../../engine/snapshot.js'
 import { ChannelError } from '../../errors.js'
 import type { KeyPair } from '../../keys/pair.js'
@@ -72,19 +71,18 @@ export function authorizedKeys(file: string, options: AuthorizedKeysOptions = {}
     onChange: () => {},
     drop: (channel, _, refusal) => dismiss(channel, refusal),
   })
-  const authorize = ({ publicKeyText: key, remoteAddress: ip }: Peer): AuthorizedClient => {
+  const authorize = ({ publicKeyText: key, remoteAddress: ip, whenServed }: Peer): AuthorizedClient => {
     const refusal = clients.refusalOf({ key, ip })
     if (refusal !== undefined) throw new ChannelError('PEER_NOT_AUTHORIZED', `${refusal} (${key})`, { next: ASK })
     const name = clients.entryOf(key)?.name ?? key
-    const client = { name, key }
-    whenServed.set(client, channel => {
+    whenServed(channel => {
       clients.enter(channel, { key, ip, name })
       channel.closed.then(
         () => clients.leave(channel),
         () => clients.leave(channel),
       )
     })
-    return client
+    return { name, key }
   }
   return Object.defineProperty(
     Object.assign(authorize, { reload: () => clients.reload(), close: () => clients.close() }),
