@@ -45,6 +45,7 @@ export class Channel {
   set offerPlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_OFFER_PLACE) }
   set stepPlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_STEP_PLACE) }
   set morePlace(pointer: usize) { store<u32>(changetype<usize>(this), pointer, CHANNEL_MORE_PLACE) }
+  get moreBytes(): u32 { return load<u32>(changetype<usize>(this), CHANNEL_MORE_BYTES) }
   set moreBytes(bytes: u32) { store<u32>(changetype<usize>(this), bytes, CHANNEL_MORE_BYTES) }
   get peerKey(): usize { return changetype<usize>(this) + CHANNEL_PEER_KEY }
   get hash(): usize { return changetype<usize>(this) + CHANNEL_HASH }
@@ -76,17 +77,16 @@ export function allocateChannel(
   const handshake = createHandshake(arena)
   channel.handshake = handshake
   channel.handshakePlace = changetype<usize>(handshake)
-  const keyBytes: u32 = role == ROLE_CLIENT ? KEY_BYTES : PAIR_BYTES
+  channel.moreBytes = moreKeys * (role == ROLE_CLIENT ? KEY_BYTES : PAIR_BYTES)
   if (
     changetype<usize>(handshake) == 0 ||
     !startTranscript(arena, handshake, versions, setup, contextLength) ||
-    !keepKeys(arena, handshake, setup + SETUP_CONTEXT + contextLength, moreKeys, keyBytes)
+    !keepKeys(arena, handshake, setup + SETUP_CONTEXT + contextLength, moreKeys, channel.moreBytes)
   ) {
     closeChannel(channel)
     return changetype<Channel>(0)
   }
   channel.morePlace = handshake.moreKeys
-  channel.moreBytes = handshake.moreBytes
   memory.copy(handshake.secretKey, setup + SETUP_SECRET_KEY, KEY_BYTES)
   memory.copy(handshake.publicKey, setup + SETUP_PUBLIC_KEY, KEY_BYTES)
   if (options & OPTION_SERVER_KEY) memory.copy(handshake.expected, setup + SETUP_SERVER_KEY, KEY_BYTES)
@@ -138,7 +138,7 @@ function wipeStream(channel: Channel): void {
 }
 
 function forgetHandshake(channel: Channel): void {
-  releaseHandshake(channel.arena, channel.handshake)
+  releaseHandshake(channel.arena, channel.handshake, channel.moreBytes)
   channel.handshake = changetype<Handshake>(0)
 }
 

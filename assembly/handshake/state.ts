@@ -3,7 +3,7 @@
 import { HELLO_2_BYTES, KEY_BYTES, VERSION_BYTES } from "../../src/wire/layout"
 import {
   HANDSHAKE_ADDRESSED, HANDSHAKE_ADDRESSED_SHARED, HANDSHAKE_BYTES, HANDSHAKE_EXPECTED, HANDSHAKE_GOT, HANDSHAKE_HEAD,
-  HANDSHAKE_MESSAGE, HANDSHAKE_MORE, HANDSHAKE_MORE_BYTES, HANDSHAKE_MORE_KEYS, HANDSHAKE_OFFER, HANDSHAKE_PEER_SESSION,
+  HANDSHAKE_MESSAGE, HANDSHAKE_MORE, HANDSHAKE_MORE_KEYS, HANDSHAKE_OFFER, HANDSHAKE_PEER_SESSION,
   HANDSHAKE_PUBLIC_KEY, HANDSHAKE_RUNNING, HANDSHAKE_SECRET_KEY, HANDSHAKE_SESSION_KEYS, HANDSHAKE_SESSION_PUBLIC,
   HANDSHAKE_SESSION_SECRET, HANDSHAKE_SIZE, OFFER_BYTES, OFFER_HELLO, OFFER_KEM_SECRET
 } from "../../src/wire/memory"
@@ -40,11 +40,8 @@ export class Handshake {
 
   get moreKeys(): usize { return load<u32>(changetype<usize>(this), HANDSHAKE_MORE_KEYS) }
   set moreKeys(pointer: usize) { store<u32>(changetype<usize>(this), pointer, HANDSHAKE_MORE_KEYS) }
-  get more(): u32 { return load<u16>(changetype<usize>(this), HANDSHAKE_MORE) }
-  set more(count: u32) { store<u16>(changetype<usize>(this), <u16>count, HANDSHAKE_MORE) }
-
-  get moreBytes(): u32 { return load<u16>(changetype<usize>(this), HANDSHAKE_MORE_BYTES) }
-  set moreBytes(bytes: u32) { store<u16>(changetype<usize>(this), <u16>bytes, HANDSHAKE_MORE_BYTES) }
+  get more(): u32 { return load<u32>(changetype<usize>(this), HANDSHAKE_MORE) }
+  set more(count: u32) { store<u32>(changetype<usize>(this), count, HANDSHAKE_MORE) }
 
   /** Of a server's key pairs, the first of which is its own until it knows better: secret key [32] ‖ public key [32]. */
   pairAt(at: u32): usize {
@@ -66,14 +63,13 @@ export function createHandshake(arena: Arena): Handshake {
   return changetype<Handshake>(allocate(arena, HANDSHAKE_BYTES))
 }
 
-/** Copies `count` further keys of `size` bytes each. False: no memory. */
-export function keepKeys(arena: Arena, handshake: Handshake, keys: usize, count: u32, size: u32): bool {
+/** Copies `count` further keys of `bytes` in all. False: no memory. */
+export function keepKeys(arena: Arena, handshake: Handshake, keys: usize, count: u32, bytes: u32): bool {
   if (!count) return true
-  handshake.moreKeys = allocate(arena, count * size)
+  handshake.moreKeys = allocate(arena, bytes)
   if (!handshake.moreKeys) return false
   handshake.more = count
-  handshake.moreBytes = count * size
-  memory.copy(handshake.moreKeys, keys, count * size)
+  memory.copy(handshake.moreKeys, keys, bytes)
   return true
 }
 
@@ -90,11 +86,12 @@ export function expectMessage(arena: Arena, handshake: Handshake, size: u32): bo
   return true
 }
 
-export function releaseHandshake(arena: Arena, handshake: Handshake): void {
+/** @param keyBytes how many bytes of further keys there are */
+export function releaseHandshake(arena: Arena, handshake: Handshake, keyBytes: u32): void {
   if (changetype<usize>(handshake) == 0) return
   forgetMessage(arena, handshake)
   forgetOffer(arena, handshake)
-  release(arena, handshake.moreKeys, handshake.moreBytes)
+  release(arena, handshake.moreKeys, keyBytes)
   release(arena, changetype<usize>(handshake), HANDSHAKE_BYTES)
 }
 

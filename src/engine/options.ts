@@ -168,12 +168,27 @@ function pinnedKeys({ serverKey, serverKeys }: Partial<ServerKeys>): readonly Ui
 
 /** By their public keys: the first of those that are equal. */
 function distinct<T>(all: readonly T[], keyOf: (it: T) => Uint8Array): T[] {
-  return all.filter((it, at) => all.findIndex(other => String(keyOf(other)) === String(keyOf(it))) === at)
+  const seen = new Set<string>()
+  return all.filter(it => {
+    const key = String(keyOf(it))
+    const isNew = !seen.has(key)
+    seen.add(key)
+    return isNew
+  })
 }
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
 export function serverSetup(core: Core, asked: ServerEngineOptions): Setup {
   const options = snapshot<ServerEngineOptions>(ENGINE_SERVER_OPTIONS, asked)
+  const setup = setups.get(options) ?? setUpServer(core, options)
+  setups.set(options, setup)
+  return setup
+}
+
+/** By the snapshots that they were made of, which never change: a server makes one for all of its clients. */
+const setups = new WeakMap<object, Setup>()
+
+function setUpServer(core: Core, options: Readonly<ServerEngineOptions>): Setup {
   const { keyPair, keyPairs = [] } = options
   const all = (keyPair || keyPairs.length === 0 ? [keyPair, ...keyPairs] : keyPairs).map(it => checkKeyPair(core, it))
   const own = distinct(all, it => it.publicKey)

@@ -67,7 +67,6 @@ export function handshakeFields(proved: boolean): Field[] {
     plain('receive window: its head', at.HANDSHAKE_HEAD),
     plain('further keys, a pointer', at.HANDSHAKE_MORE_KEYS),
     plain('how many', at.HANDSHAKE_MORE),
-    plain('their bytes', at.HANDSHAKE_MORE_BYTES),
     secret('own long-term secret key', at.HANDSHAKE_SECRET_KEY),
     plain('own long-term public key', at.HANDSHAKE_PUBLIC_KEY),
     secret('own session secret key', at.HANDSHAKE_SESSION_SECRET),

@@ -79,9 +79,8 @@ export const HANDSHAKE_GOT = HANDSHAKE_SIZE + 4 // u32: how much of it, or of it
 export const HANDSHAKE_HEAD = HANDSHAKE_GOT + 4 // [4]: its first bytes, which say its length
 // pointer: further keys. Of a server: secret [32] ‖ public [32] each; of a client: public [32] each, which it accepts beside the expected.
 export const HANDSHAKE_MORE_KEYS = HANDSHAKE_HEAD + 4
-export const HANDSHAKE_MORE = HANDSHAKE_MORE_KEYS + POINTER // u16: how many
-export const HANDSHAKE_MORE_BYTES = HANDSHAKE_MORE + 2 // u16
-export const HANDSHAKE_SECRET_KEY = HANDSHAKE_MORE_BYTES + 2 // own long-term key pair
+export const HANDSHAKE_MORE = HANDSHAKE_MORE_KEYS + POINTER // u32: how many
+export const HANDSHAKE_SECRET_KEY = HANDSHAKE_MORE + 4 // own long-term key pair
 export const HANDSHAKE_PUBLIC_KEY = HANDSHAKE_SECRET_KEY + KEY
 export const HANDSHAKE_SESSION_SECRET = HANDSHAKE_PUBLIC_KEY + KEY // own session key pair
 export const HANDSHAKE_SESSION_PUBLIC = HANDSHAKE_SESSION_SECRET + KEY
@@ -125,12 +124,12 @@ export const CHANNEL_VERSIONS = CHANNEL_VERSION + 1 // u8: which are served
 export const CHANNEL_OPTIONS = CHANNEL_VERSIONS + 1 // u8
 export const CHANNEL_KEY_INDEX = CHANNEL_OPTIONS + 1 // u8: of a server's several keys, the one that it proves
 export const CHANNEL_REJECT = CHANNEL_KEY_INDEX + 1 // u16: the code of a reject that was received
-// Where its handshake, its offer, its latest step and its further keys lie, or lay: for the memory map alone, and never read from.
+// Where its handshake, its offer, its latest step and its further keys lie, or lay: for the memory map alone.
 export const CHANNEL_HANDSHAKE_PLACE = CHANNEL_REJECT + 2
 export const CHANNEL_OFFER_PLACE = CHANNEL_HANDSHAKE_PLACE + POINTER
 export const CHANNEL_STEP_PLACE = CHANNEL_OFFER_PLACE + POINTER
 export const CHANNEL_MORE_PLACE = CHANNEL_STEP_PLACE + POINTER
-export const CHANNEL_MORE_BYTES = CHANNEL_MORE_PLACE + POINTER // u32
+export const CHANNEL_MORE_BYTES = CHANNEL_MORE_PLACE + POINTER // u32: how many bytes of further keys there are, or were
 export const CHANNEL_PEER_KEY = CHANNEL_MORE_BYTES + 4 // the peer's long-term key, proved from PHASE_PEER_PROVED on
 export const CHANNEL_HASH = CHANNEL_PEER_KEY + KEY // handshake hash (version 2)
 export const CHANNEL_EXPORTER = CHANNEL_HASH + KEY // exporter secret (version 2)
