@@ -50,8 +50,11 @@ type WithoutKey<T> = T extends unknown ? Omit<T, 'keyPair'> : never
 
 /** A channel whose client is served, for who has let it in and may end it later. */
 export interface ServedChannel {
+  /** Settles when the channel is over. */
   readonly closed: Promise<unknown>
+  /** Ends it with an alert: code 3 not authorized, 4 shutting down. Resolves when the client has closed its end. */
   alert(code: number, text: string): Promise<void>
+  /** Ends it at once. */
   destroy(reason: unknown): void
 }
 
