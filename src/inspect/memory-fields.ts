@@ -154,10 +154,10 @@ function shifted(fields: readonly Field[], suffix: string, by: number): Field[] 
   return fields.map(it => ({ ...it, name: it.name + suffix, offset: it.offset + by }))
 }
 
-function plain(name: string, offset: number): Field {
+export function plain(name: string, offset: number): Field {
   return { name, offset, secret: false }
 }
 
-function secret(name: string, offset: number): Field {
+export function secret(name: string, offset: number): Field {
   return { name, offset, secret: true }
 }

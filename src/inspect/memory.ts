@@ -3,7 +3,16 @@
 import { BUFFER_BYTES, PHASE_PEER_PROVED, ROLE_CLIENT } from '../wire/abi.js'
 import { PLAINTEXT_DATA, RECORD_SEALED, TAG_BYTES } from '../wire/layout.js'
 import * as at from '../wire/memory.js'
-import { channelFields, type Field, handshakeFields, moreKeysFields, offerFields, stepFields } from './memory-fields.js'
+import {
+  channelFields,
+  type Field,
+  handshakeFields,
+  moreKeysFields,
+  offerFields,
+  plain,
+  secret,
+  stepFields,
+} from './memory-fields.js'
 
 /** What has a channel's memory: an engine; a socket or a web channel that was made with `inspect: true`. */
 export interface Inspectable {
@@ -127,11 +136,11 @@ function received(u32: Read, reader: number): Place[] {
   // Opened bytes lie ahead of those that are not; between and behind them is what was opened before.
   const opened = length === 0 ? start : data
   const fields = [
-    hidden('opened before', 0),
-    hidden('data window', opened),
-    hidden('opened with it', opened + length),
+    secret('opened before', 0),
+    secret('data window', opened),
+    secret('opened with it', opened + length),
     plain('received, not opened', start),
-    hidden('receive window, used before', end),
+    secret('receive window, used before', end),
     plain('receive window', used),
   ]
   return regions('receive buffer', buffer, fields, BUFFER_BYTES)
@@ -148,17 +157,9 @@ function toSend(u32: Read, writer: number, version: number): Place[] {
     plain('sent', 0),
     plain('send window', u32(writer + at.WRITER_START)),
     // What was written into an earlier window, and not sealed, may lie there too.
-    hidden('head of the next record', end),
-    hidden('write window', lead),
+    secret('head of the next record', end),
+    secret('write window', lead),
     plain('room', dirty),
   ]
   return regions('send buffer', buffer, fields, BUFFER_BYTES)
-}
-
-function plain(name: string, offset: number): Field {
-  return { name, offset, secret: false }
-}
-
-function hidden(name: string, offset: number): Field {
-  return { name, offset, secret: true }
 }

@@ -94,6 +94,14 @@ test('bytes as hex, as a C array, as JSON; and what is typed into the search', (
   assert.equal(Buffer.from(needleOf('hé')).toString(), 'hé')
 })
 
+test('words that look like hex digits are looked for as bytes; too short ones, and odd ones, as words', () => {
+  const hex = (text: string) => Buffer.from(needleOf(text)).toString('hex')
+  for (const text of ['cafe', 'CA FE', 'ca:fe', ' 0xcafe', ':0Xca:fe', '0 xca\nfe']) assert.is(hex(text), 'cafe', text)
+  assert.is(hex('deadbeef'), 'deadbeef')
+  for (const text of ['', ' ', 'ab', '0xab', 'bad', 'decade of', '0x0xcafe', 'cafe0x', 'coffee', '１２３４'])
+    assert.is(Buffer.from(needleOf(text)).toString(), text)
+})
+
 test('every field of every message has a sentence, and its section is in docs/protocol.md', () => {
   const page = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8')
   const headings = new Set([...page.matchAll(/^#+ (.*)$/gm)].map(it => it[1]))

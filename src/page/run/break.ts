@@ -13,6 +13,25 @@ export type Break =
   /** The client has another context. */
   | { kind: 'context' }
 
+/** A break of this kind, with what of the numbers it has; undefined if there is no such kind. */
+export function breakOf(kind: string | undefined, message: number, offset: number, bit: number): Break | undefined {
+  switch (kind) {
+    case 'flip':
+      return { kind, message, offset, bit }
+    case 'cut':
+      return { kind, message, offset }
+    case 'replay':
+    case 'drop':
+    case 'swap':
+      return { kind, message }
+    case 'server-key':
+    case 'context':
+      return { kind }
+    default:
+      return undefined
+  }
+}
+
 /** What has become of a message on its way. */
 export type Fate = 'whole' | 'flipped' | 'cut' | 'twice' | 'dropped' | 'late'
 

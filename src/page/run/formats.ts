@@ -1,6 +1,6 @@
 // Bytes as text, to be copied.
 
-import { toHex } from '../../inspect/index.js'
+import { fromHexText, toHex } from '../../inspect/index.js'
 
 export const FORMATS = { hex: 'Hex', c: 'C array', json: 'JSON' } as const
 export type Format = keyof typeof FORMATS
@@ -18,13 +18,8 @@ export function format(kind: Format, name: string, bytes: Uint8Array): string {
 
 /** What a person types to look for: hex digits, or else a text. */
 export function needleOf(text: string): Uint8Array {
-  const digits = text.replace(/[\s:]+/g, '').replace(/^0x/i, '')
-  if (digits.length >= 4 && digits.length % 2 === 0 && /^[0-9a-f]+$/i.test(digits)) {
-    return Uint8Array.from({ length: digits.length / 2 }, (_, at) =>
-      Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16),
-    )
-  }
-  return new TextEncoder().encode(text)
+  const bytes = fromHexText(text.replace(/[\s:]+/g, '').replace(/^0x/i, ''))
+  return bytes && bytes.length >= 2 ? bytes : new TextEncoder().encode(text)
 }
 
 function identifier(name: string): string {

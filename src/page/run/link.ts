@@ -1,6 +1,6 @@
 // What a link holds: which tab, which step, which field, and what the conversation is made with. Everything else has a default.
 
-import type { Break } from './break.js'
+import { type Break, breakOf } from './break.js'
 
 export interface Place {
   tab: 'walk' | 'break' | 'versions' | 'capture'
@@ -51,7 +51,7 @@ export function fromHash(hash: string): Place {
     seed: short('seed', HOME.seed),
     text: short('text', HOME.text),
     padding: pick('padding', ['none', 'block', 'full'], HOME.padding),
-    broken: breakOf(parameters.get('broken') ?? ''),
+    broken: breakIn(parameters.get('broken') ?? ''),
   }
 }
 
@@ -62,24 +62,10 @@ function breakText(it: Break): string {
   return 'message' in it ? `${it.kind} ${it.message}` : it.kind
 }
 
-function breakOf(text: string): Break | undefined {
+function breakIn(text: string): Break | undefined {
   const [kind, ...rest] = text.split(' ')
   const [message = 0, offset = 0, bit = 0] = rest.map(it => Math.abs(Math.trunc(Number(it))) || 0)
-  switch (kind) {
-    case 'flip':
-      return { kind, message, offset, bit: bit & 7 }
-    case 'cut':
-      return { kind, message, offset }
-    case 'replay':
-    case 'drop':
-    case 'swap':
-      return { kind, message }
-    case 'server-key':
-    case 'context':
-      return { kind }
-    default:
-      return undefined
-  }
+  return breakOf(kind, message, offset, bit & 7)
 }
 
 const NAMES = ['tab', 'step', 'field', 'view', 'version', 'seed', 'text', 'padding'] as const

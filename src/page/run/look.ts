@@ -60,9 +60,8 @@ export function openBox(story: Story, wire: Wire, box: string): Opened | undefin
   const [content, key] = version === 1 ? found.one : found.two
   const plaintext = valueAt(content)
   const to = middlebox && box === 'expected server key' ? 'the middlebox’s long-term key' : found.to
-  return (
-    plaintext && { plaintext, key: valueAt(key), by: found.by, to, what: version === 1 ? found.whatOne : found.what }
-  )
+  const what = (version === 1 && found.whatOne) || found.what
+  return plaintext && { plaintext, key: valueAt(key), by: found.by, to, what }
 }
 
 interface BoxWords {
@@ -71,33 +70,31 @@ interface BoxWords {
   two: [string, string]
   by: string
   to: string
-  whatOne: string
   what: string
+  /** In version 1, if it is something else there. */
+  whatOne?: string
 }
 
-const KEY_TO = 'the client’s session key'
 const BOXES: Record<string, BoxWords> = {
   'hello: expected server key': {
     one: ['expected', 'es'],
     two: ['expected', 'hello-key'],
     by: 'the client’s session secret key',
     to: 'the server’s long-term key',
-    whatOne: 'the public key of the server that the client wants',
     what: 'the public key of the server that the client wants',
   },
   'challenge: server long-term key': {
     one: ['server-key', 'ee'],
     two: ['server-key', 'k1'],
     by: 'the server’s session secret key',
-    to: KEY_TO,
-    whatOne: 'the server’s long-term public key',
+    to: 'the client’s session key',
     what: 'the server’s long-term public key',
   },
   'challenge: proof': {
     one: ['client-session', 'es'],
     two: ['h3', 'k2'],
     by: 'the server’s long-term secret key',
-    to: KEY_TO,
+    to: 'the client’s session key',
     whatOne: 'the client’s session public key, and nothing of the server’s',
     what: 'h, the hash of all that was said',
   },
@@ -106,7 +103,6 @@ const BOXES: Record<string, BoxWords> = {
     two: ['client-key', 'k3'],
     by: 'the client’s session secret key',
     to: 'the server’s session key',
-    whatOne: 'the client’s long-term public key',
     what: 'the client’s long-term public key',
   },
   'response: answer': {

@@ -1,6 +1,6 @@
 // Break it: what somebody on the way may do, or what may be set up wrongly, and what the ends make of it.
 
-import type { Break } from '../run/break.js'
+import { type Break, breakOf } from '../run/break.js'
 import type { Story } from '../run/story.js'
 import { count } from './bytes.js'
 import { TITLES } from './message.js'
@@ -19,7 +19,7 @@ export function Breaks({ story, whole, broken, choose }: Props) {
   const length = whole.wire[message]?.bytes.length ?? 1
   const make = (kind: string, which = message, at = offset) => {
     const last = Math.max(0, (whole.wire[which]?.bytes.length ?? 1) - 1)
-    choose(breakOf(kind, which, Math.min(at, last)))
+    choose(breakOf(kind, which, Math.min(at, last), 0))
   }
   const kind = broken?.kind ?? ''
   return (
@@ -89,23 +89,6 @@ function Outcome({ story }: { story: Story }) {
       ))}
     </ul>
   )
-}
-
-function breakOf(kind: string, message: number, offset: number): Break {
-  switch (kind) {
-    case 'flip':
-      return { kind, message, offset, bit: 0 }
-    case 'cut':
-      return { kind, message, offset }
-    case 'replay':
-    case 'drop':
-    case 'swap':
-      return { kind, message }
-    case 'context':
-      return { kind }
-    default:
-      return { kind: 'server-key' }
-  }
 }
 
 /** Only where the next message of the same direction does not wait for an answer. */

@@ -1,6 +1,6 @@
 // The conversation, step by step: three lanes, the key schedule, the search, and what is looked at.
 
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks'
 import type { Place as Linked } from '../run/link.js'
 import { type Leaf, leavesOf, openBox } from '../run/look.js'
 import { mapsOf, type Place } from '../run/maps.js'
@@ -234,7 +234,8 @@ function usePlaying(at: number, length: number, go: (step: number) => void): [bo
 
 /** Arrows step, space plays, where nothing else wants them. */
 function useKeys(at: number, go: (step: number) => void, play: (on: boolean) => void, playing: boolean): void {
-  useEffect(() => {
+  // At once, not after the next frame: what has been drawn can be used.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement
       if (event.ctrlKey || event.metaKey || event.altKey || target.matches('input, textarea, select, [tabindex="0"]'))
