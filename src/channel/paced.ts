@@ -17,7 +17,7 @@ export type PacedWrite = (bytes: Uint8Array, callback: (error?: unknown) => void
  *       the server reads the client's header                     the client reads the server's
  *       now: SETTLE_MS
  *     record ──────────────────────────────▶                   from here on the server sends records too
- *       GAP_MS behind a short record; LONG_GAP_MS behind one that has waited itself
+ *       LONG_GAP_MS behind a short record; GAP_MS if the peer has sent since, and so is awake
  *     record, record, … ───────────────────▶                   none behind a full one
  *
  * Whoever hears nothing of the other end's waits HOLD_MS behind its own header, and twice the handshake's round trip: a link that
@@ -34,8 +34,8 @@ export class PacedSender {
   /** When the last message of the handshake went out, and before when no record does: as of `performance.now()`. */
   #messageAt = 0
   #notBefore = 0
-  /** How long the record behind the next short one waits, in ms. */
-  #gap = GAP_MS
+  /** When the last record went out, if it was a short one. */
+  #shortAt: number | undefined
   #headerSent = false
   #peerIsReady = false
 
@@ -61,9 +61,10 @@ export class PacedSender {
     if (this.#engine.role === 'client' && this.#headerSent) this.#onPeerReady(SETTLE_MS)
   }
 
-  /** The peer's first record has come: it has read this end's header. */
+  /** A record of the peer's has come: it has read this end's header, and is awake. */
   opened(): void {
     this.#onPeerReady(0)
+    if (this.#shortAt !== undefined) this.#wait(Math.min(this.#notBefore, this.#shortAt + GAP_MS))
   }
 
   /** Sends what the engine has, then calls back, and nothing is sent any more. It calls back never, where the carrier fails. */
@@ -85,7 +86,13 @@ export class PacedSender {
     if (this.#peerIsReady) return
     this.#peerIsReady = true
     // A peer that speaks first may not have read the header yet.
-    this.#notBefore = Math.max(performance.now() + settle, this.#messageAt + GAP_MS)
+    this.#wait(Math.max(performance.now() + settle, this.#messageAt + GAP_MS))
+  }
+
+  /** The next record goes out then, whatever it had to wait for. */
+  #wait(until: number): void {
+    if (this.#notBefore === until) return
+    this.#notBefore = until
     if (this.#state !== 'waiting') return
     clearTimeout(this.#timer)
     this.#next()
@@ -101,21 +108,19 @@ export class PacedSender {
       this.#timer = setTimeout(this.#next, Math.ceil(wait))
       return
     }
-    if (this.#state !== 'waiting') this.#gap = GAP_MS
     this.#state = 'writing'
     const isRecord = this.#headerSent
     const unit = isRecord ? this.#engine.take() : this.#takeMessage()
     this.#write(unit, error => {
       if (error) return this.stop()
-      if (isRecord && unit.length < RECORD_LIMIT_1) this.#leaveGap()
+      if (isRecord) this.#leaveGap(unit.length)
       this.#next()
     })
   }
 
-  /** The reader may be late once: the more short records follow each other, the more often it has to be in time. */
-  #leaveGap(): void {
-    this.#notBefore = performance.now() + this.#gap
-    this.#gap = LONG_GAP_MS
+  #leaveGap(length: number): void {
+    this.#shortAt = length < RECORD_LIMIT_1 ? performance.now() : undefined
+    if (this.#shortAt !== undefined) this.#notBefore = this.#shortAt + LONG_GAP_MS
   }
 
   #rest(): void {

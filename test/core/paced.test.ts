@@ -141,7 +141,7 @@ still(test, 'bytes that come before the header has gone are the challenge, and e
   assert.is(pacing.writes.length, 2)
 })
 
-still(test, '3 ms behind a short record, nothing behind a full one', clock => {
+still(test, '8 ms behind a short record, nothing behind a full one', clock => {
   const full = 8192 - 22
   const { pacing } = answered(clock, [SHORT, full, SHORT, SHORT])
   pacing.sender.opened()
@@ -153,10 +153,31 @@ still(test, '3 ms behind a short record, nothing behind a full one', clock => {
     pacing.writes.slice(1).map(([at, length]) => [at - 43, length]),
     [
       [0, SHORT_RECORD],
-      [3, 8192],
-      [3, SHORT_RECORD],
-      [6, SHORT_RECORD],
+      [8, 8192],
+      [8, SHORT_RECORD],
+      [16, SHORT_RECORD],
     ],
+  )
+})
+
+still(test, '3 ms behind a short record if the peer has sent a record since', clock => {
+  const { pacing } = answered(clock, [SHORT, SHORT, SHORT, SHORT])
+  const answer = (after: number) => {
+    clock.advance(after)
+    pacing.sender.opened()
+    pacing.take()
+  }
+  answer(0)
+  clock.advance(3)
+  pacing.take()
+  // One that comes before the 3 ms are over, one that comes later, and none.
+  answer(1)
+  answer(2)
+  answer(5)
+  clock.advance(8)
+  assert.equal(
+    pacing.writes.slice(1).map(([at]) => at - 43),
+    [0, 3, 8, 16],
   )
 })
 
@@ -171,10 +192,10 @@ still(test, 'the time runs from when the carrier has taken the record', clock =>
   assert.is(pacing.send(), false)
   assert.is(pacing.writes.length, 2, 'one write at a time')
   pacing.take()
-  clock.advance(2)
+  clock.advance(7)
   assert.is(pacing.writes.length, 2)
   clock.advance(1)
-  assert.equal(pacing.writes[2], [273, SHORT_RECORD])
+  assert.equal(pacing.writes[2], [278, SHORT_RECORD])
 })
 
 still(test, 'a timer that is early by a fraction is set anew', clock => {
