@@ -1,6 +1,7 @@
 import http from 'node:http'
-import { badOption } from '../engine/snapshot.js'
-import { type Asked, type ConnectTarget, type MoreOptions, readTarget, startSocket } from '../node/connect.js'
+import { bare } from '../keys/given.js'
+import { type Asked, type ConnectTarget, type MoreOptions, readReusable, startSocket } from '../node/connect.js'
+import { CONNECT, forNet } from '../node/options.js'
 import type { SecureSocket } from '../node/socket.js'
 import { NODE_CODES, socketsWith } from './border.js'
 
@@ -20,22 +21,16 @@ export type AgentOptions = MoreOptions & http.AgentOptions
 export function createAgent(address: string, options?: AgentOptions): http.Agent
 export function createAgent(target: ConnectTarget, options?: AgentOptions): http.Agent
 export function createAgent(target: string | ConnectTarget, options: AgentOptions = {}): http.Agent {
-  return new ChannelAgent(readReusable(target, options), options)
-}
-
-/** @throws ChannelError USE_* also for a stream, which can be used only once */
-export function readReusable(target: string | ConnectTarget, options: MoreOptions): Asked {
-  const asked = readTarget(target, options)
-  if (asked.ours.stream)
-    throw badOption('stream', asked.ours.stream, 'host and port, or path: each connection needs a new one')
-  return asked
+  return new ChannelAgent(readReusable(target, options), forNet(CONNECT, AGENT_OPTIONS, options))
 }
 
 class ChannelAgent extends http.Agent {
   #asked: Asked
 
-  constructor(asked: Asked, options: http.AgentOptions) {
-    super({ keepAlive: true, ...options })
+  /** @param options for http.Agent alone, which shows them to everybody: there must be no key among them */
+  constructor(asked: Asked, options: object) {
+    const { keepAlive = true, timeout } = asked.ours
+    super(bare<object>(options, { keepAlive }, timeout === undefined ? {} : { timeout }))
     this.#asked = asked
     // A request compares its address’ protocol with its agent’s: with none, https passes too.
     Object.assign(this, { protocol: undefined })
@@ -53,3 +48,5 @@ class ChannelAgent extends http.Agent {
 }
 
 const AgentSocket = socketsWith(NODE_CODES)
+// What a class may have of http.Agent’s options.
+const AGENT_OPTIONS = ['keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling']

@@ -1,6 +1,7 @@
 import type net from 'node:net'
-import { type ConnectTarget, type MoreOptions, startSocket } from '../node/connect.js'
-import { readReusable } from './agent.js'
+import { type OptionTable, yesOrNo } from '../engine/snapshot.js'
+import { type ConnectTarget, type MoreOptions, readReusable, startSocket } from '../node/connect.js'
+import { CONNECT } from '../node/options.js'
 import { socketsWith, UNDICI_CODES } from './border.js'
 
 /** What a connector for undici can be told, besides what `connect` takes. */
@@ -24,11 +25,10 @@ export type Connector = (options: unknown, callback: (...result: [null, net.Sock
 export function createConnector(address: string, options?: ConnectorOptions): Connector
 export function createConnector(target: ConnectTarget, options?: ConnectorOptions): Connector
 export function createConnector(target: string | ConnectTarget, options: ConnectorOptions = {}): Connector {
-  const { http2 = false, ...ours } = options
-  const asked = readReusable(target, ours)
+  const asked = readReusable(target, options, CONNECTOR)
   return (_, callback) => {
     const socket = startSocket(asked, UndiciSocket)
-    if (http2) Object.assign(socket, { alpnProtocol: 'h2' })
+    if (asked.ours.http2) Object.assign(socket, { alpnProtocol: 'h2' })
     const onError = (error: Error) => callback(error, null)
     socket.once('error', onError)
     socket.once('secureConnect', () => {
@@ -40,3 +40,4 @@ export function createConnector(target: string | ConnectTarget, options: Connect
 }
 
 const UndiciSocket = socketsWith(UNDICI_CODES)
+const CONNECTOR: OptionTable = { ...CONNECT, http2: yesOrNo }

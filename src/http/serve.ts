@@ -1,7 +1,8 @@
 import type http from 'node:http'
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createServer, type SecureServer, type ServeOptions } from '../node/server.js'
+import { badOption } from '../engine/snapshot.js'
+import { createServer, heed, readServe, type SecureServer, type ServeOptions } from '../node/server.js'
 import type { SecureSocket } from '../node/socket.js'
 
 /** Of node:http, and of node:http2 without TLS. */
@@ -20,21 +21,25 @@ export type HttpServer = net.Server & Partial<Pick<http.Server, 'closeAllConnect
  * @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION
  */
 export function serveHttp<T extends HttpServer>(server: T, options: ServeOptions): T {
+  // The server’s own, which begin to speak HTTP.
+  const listeners = ((server as T | undefined)?.listeners?.('connection') ?? []) as ((socket: SecureSocket) => void)[]
+  // Such as an application of Express, which would make another server to listen: one without channels.
+  if (listeners.length === 0)
+    throw badOption('server', server, 'what http.createServer(app) returns, and call its listen')
+  const asked = readServe(options)
   let coming: SecureSocket | undefined
-  const channels = createServer(options, socket => {
+  const channels = createServer(asked, socket => {
     coming = socket
     server.emit('secureConnection', socket)
     coming = undefined
   })
   server.on('session', session => coming && introduce(session, coming))
-  // The server’s own, which begin to speak HTTP.
-  const listeners = server.listeners('connection') as ((socket: SecureSocket) => void)[]
   server.removeAllListeners('connection')
   for (const listener of listeners) server.on('secureConnection', listener)
   server.on('connection', (transport: Duplex) => channels.emit('connection', transport))
   channels.on('handshakeError', (error, transport) => void server.emit('handshakeError', error, transport))
   closePendingToo(server, channels)
-  heed(server, options.signal)
+  heed(server, asked.signal, () => void (server.listening && server.close()))
   return server
 }
 
@@ -63,12 +68,4 @@ function closePendingToo(server: HttpServer, channels: SecureServer): void {
     channels.dropPending()
     return close.call(server, callback)
   }
-}
-
-function heed(server: net.Server, signal: AbortSignal | undefined): void {
-  if (!signal) return
-  const stop = () => void (server.listening && server.close())
-  const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
-  server.on('listening', listen)
-  server.on('close', () => signal.removeEventListener('abort', stop))
 }

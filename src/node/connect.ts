@@ -142,15 +142,19 @@ function heed(signal: AbortSignal, socket: SecureSocket): void {
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
 /** Options that were read, checked and copied: any number of sockets can be made of them. */
-export interface Asked {
-  ours: Read
+export interface Asked<More = unknown> {
+  ours: Read & Readonly<More>
   nets: object
 }
 
-/** @throws ChannelError USE_* */
-export function readTarget(target: string | ConnectTarget, more?: MoreOptions): Asked {
+/** @param table of what is read: of what has more options than `connect`, those too @throws ChannelError USE_* */
+export function readTarget<More>(
+  target: string | ConnectTarget,
+  more?: MoreOptions & More,
+  table = CONNECT,
+): Asked<More> {
   const given = [typeof target === 'string' ? parseAddress(target) : target, ...(more === undefined ? [] : [more])]
-  const read = given.map(it => snapshot<Read>(CONNECT, it))
+  const read = given.map(it => snapshot<Read>(table, it))
   const ours = keep<Read>(...read)
   for (const name of ['serverKey', 'serverKeys', 'middleboxKey'] as const) {
     if (read.some(it => it[name] && it[name] !== ours[name] && String(it[name]) !== String(ours[name]))) {
@@ -159,7 +163,20 @@ export function readTarget(target: string | ConnectTarget, more?: MoreOptions): 
   }
   // Who meant a stream does not mean a socket.
   if (!ours.stream && given.some(it => namesOf(it).has('stream'))) throw badOption('stream', undefined, 'a Duplex')
-  return { ours: checkClient(ours), nets: bare(...given.map(it => forNet(CONNECT, NET_OPTIONS, it))) }
+  const nets = bare<object>(...given.map(it => forNet(table, NET_OPTIONS, it)))
+  return { ours: checkClient(ours) as Asked<More>['ours'], nets }
+}
+
+/** The same for what connects again and again. @throws ChannelError USE_* also for a stream, which can be used only once */
+export function readReusable<More>(
+  target: string | ConnectTarget,
+  more: MoreOptions & More,
+  table = CONNECT,
+): Asked<More> {
+  const asked = readTarget(target, more, table)
+  const { stream } = asked.ours
+  if (stream) throw badOption('stream', stream, 'host and port, or path: each connection needs a new one')
+  return asked
 }
 
 function twoKeys(name: string): ChannelError {

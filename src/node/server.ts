@@ -45,7 +45,7 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
     this.#pending = new Pending<Handshake>(limits, it => this.#drop(it))
     this.on('connection', (transport: Duplex) => this.#accept(transport))
     if (onConnection) this.on('secureConnection', onConnection)
-    this.#heed(ours.signal)
+    heed(this, ours.signal, () => this.#stop())
   }
 
   /** How many connections are between connecting and being let in. */
@@ -151,16 +151,6 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
     this.emit('handshakeError', error, transport)
   }
 
-  /** The signal keeps no server alive that has closed, and finds one that listens again. */
-  #heed(signal: AbortSignal | undefined): void {
-    if (!signal) return
-    const stop = () => this.#stop()
-    const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
-    this.on('listening', listen)
-    this.on('close', () => signal.removeEventListener('abort', stop))
-    listen()
-  }
-
   #stop(): void {
     this.#stopped = true
     if (this.listening) this.close()
@@ -196,6 +186,23 @@ export function createServer<A extends Answer = Answer>(
   onConnection?: (socket: SecureSocket & Authorized<A>) => void,
 ): SecureServer<A> {
   return new SecureServer(options, onConnection)
+}
+
+/**
+ * What a server can be made of, now or later, as it is now.
+ * @param table of what is read: of what has more options than `createServer`, those too @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION
+ */
+export function readServe<T extends ServeOptions>(options: T, table = SERVE): Readonly<T> {
+  return keep<T>(serverOptions<T>(options, table), forNet(table, NET_OPTIONS, options))
+}
+
+/** The signal keeps no server alive that has closed, and finds one that listens again. */
+export function heed(server: net.Server, signal: AbortSignal | undefined, stop: () => void): void {
+  if (!signal) return
+  const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
+  server.on('listening', listen)
+  server.on('close', () => signal.removeEventListener('abort', stop))
+  listen()
 }
 
 /** Without an error: the application is not told of what it has decided itself. */

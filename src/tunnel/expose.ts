@@ -1,18 +1,17 @@
 import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
+import { keep, type OptionTable } from '../engine/snapshot.js'
 import { createServer, encodePublicKey, type SecureSocket, type ServeOptions } from '../node/index.js'
+import { SERVE } from '../node/options.js'
+import { readServe } from '../node/server.js'
 import { guardListeners } from './guard.js'
 import { exposeOne } from './join.js'
-import { addressOf, listenAt, placeOf, RETRY_MS, TunnelListener } from './listener.js'
+import { addressOf, listenAt, TunnelListener } from './listener.js'
+import { LOOPBACK, PASS, type PassOptions, RETRY_MS, readPlace } from './options.js'
 import { type PlainPlace, reachPlain } from './patience.js'
 import type { TunnelEntry } from './tunnel.js'
 
 /** What `expose` can be told: as of `createServer`, and how the service is reached. */
-export type ExposeOptions = ServeOptions & {
-  /** How long to go on trying where the service refuses connections, in ms: default 5,000. */
-  retry?: number
-  /** Called when a connection is over, with how it ended. `name` is that of an `authorization` that has one. */
-  onEnd?: (entry: TunnelEntry) => void
-}
+export type ExposeOptions = ServeOptions & PassOptions
 
 /**
  * Channels in, plain connections out, as `nopki expose`: puts a service behind a key. Each channel gets a connection of its own to the
@@ -28,9 +27,10 @@ export async function expose(
   service: number | PlainPlace,
   options: ExposeOptions,
 ): Promise<TunnelListener> {
-  const { retry = RETRY_MS, onEnd = () => {} } = options
-  const target = placeOf(service)
-  const server = createServer({ ...options, allowHalfOpen: true }, socket => {
+  const asked = readServe(options, EXPOSE)
+  const { retry = RETRY_MS, onEnd = () => {} } = asked
+  const [place, target] = [readPlace('listen', listen), readPlace('service', service, LOOPBACK)]
+  const server = createServer(keep<ServeOptions>(asked, { allowHalfOpen: true }), socket => {
     guardListeners(socket, error => void socket.destroy(error))
     tunnels.track(
       exposeOne(socket, 'path' in target, {
@@ -42,7 +42,7 @@ export async function expose(
     )
   })
   const tunnels = new TunnelListener(server)
-  await listenAt(server, typeof listen === 'number' ? { port: listen } : listen)
+  await listenAt(server, place)
   return tunnels
 }
 
@@ -56,3 +56,5 @@ function factsOf(socket: SecureSocket): () => Pick<TunnelEntry, 'peer' | 'name' 
   }
   return () => facts
 }
+
+const EXPOSE: OptionTable = { ...SERVE, ...PASS }

@@ -1,29 +1,26 @@
 import net from 'node:net'
 import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
-import { badOption } from '../engine/snapshot.js'
+import { keep, type OptionTable } from '../engine/snapshot.js'
 import {
   type Asked,
   type ConnectTarget,
   type MoreOptions,
-  readTarget,
+  readReusable,
   secureConnected,
   startSocket,
 } from '../node/connect.js'
 import type { SecureSocket } from '../node/index.js'
+import { CONNECT } from '../node/options.js'
+import { heed } from '../node/server.js'
 import { guarded, guardListeners } from './guard.js'
 import { forwardOne } from './join.js'
-import { addressOf, listenAt, placeOf, RETRY_MS, TunnelListener } from './listener.js'
+import { addressOf, listenAt, TunnelListener } from './listener.js'
+import { LOOPBACK, PASS, type PassOptions, RETRY_MS, readPlace } from './options.js'
 import { HIGH_WATER_MARK, type PlainPlace, retrying } from './patience.js'
 import { acceptsPipes, reset } from './plain.js'
-import type { TunnelEntry } from './tunnel.js'
 
 /** What `forward` can be told: as of `connect`, and how long it tries. */
-export type ForwardOptions = MoreOptions & {
-  /** How long to go on trying where the server refuses connections, in ms: default 5,000. */
-  retry?: number
-  /** Called when a connection is over, with how it ended. */
-  onEnd?: (entry: TunnelEntry) => void
-}
+export type ForwardOptions = MoreOptions & PassOptions
 
 /**
  * Plain connections in, channels out, as `nopki forward`: a driver that takes a host and a port, and no socket, is given the port of this
@@ -39,10 +36,10 @@ export async function forward(
   target: string | ConnectTarget,
   options: ForwardOptions = {},
 ): Promise<TunnelListener> {
-  const { retry = RETRY_MS, onEnd = () => {}, ...ours } = options
-  const asked = readTarget(target, { ...ours, allowHalfOpen: true })
-  if (asked.ours.stream)
-    throw badOption('stream', asked.ours.stream, 'host and port, or path: each connection needs a new one')
+  const { ours, nets } = readReusable(target, options, FORWARD)
+  const { retry = RETRY_MS, onEnd = () => {}, signal } = ours
+  const place = readPlace('listen', listen, LOOPBACK)
+  const asked = { ours: keep<Asked['ours']>(ours, { allowHalfOpen: true }), nets }
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_MARK })
   const tunnels = new TunnelListener(server)
   server.on('connection', plain => {
@@ -57,7 +54,8 @@ export async function forward(
       fail,
     )
   })
-  await listenAt(server, placeOf(listen))
+  heed(server, signal, () => void (server.listening && server.close()))
+  await listenAt(server, place)
   return tunnels
 }
 
@@ -65,3 +63,5 @@ function reachServer(asked: Asked, retry: number, signal: AbortSignal): Promise<
   const { handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = asked.ours
   return retrying({ timeout, retry, signal }, () => secureConnected(startSocket(asked)))
 }
+
+const FORWARD: OptionTable = { ...CONNECT, ...PASS }

@@ -65,17 +65,9 @@ export function listenAt(server: net.Server, place: PlainPlace): Promise<void> {
   })
 }
 
-/** A port is that of the loopback. */
-export function placeOf(place: number | PlainPlace): PlainPlace {
-  return typeof place === 'number' ? { host: '127.0.0.1', port: place } : place
-}
-
 /** `address:port` of the other end, or `unix`. */
 export function addressOf({ remoteAddress, remotePort }: Pick<net.Socket, 'remoteAddress' | 'remotePort'>): string {
   if (remoteAddress === undefined) return 'unix'
   const host = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '')
   return `${host.includes(':') ? `[${host}]` : host}:${remotePort}`
 }
-
-/** How long to try again where a service refuses, as while it is being restarted, in ms. */
-export const RETRY_MS = 5000

@@ -1,14 +1,18 @@
 // For each option of each entry: what happens, however it is given. The table is test/golden/options.md; with --update it is written anew.
 
 import { readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Engine, Router } from '../../src/engine/index.js'
+import { createAgent, createConnector, serveHttp } from '../../src/http/index.js'
 import { connect, createServer, generateKeyPair, type Peer } from '../../src/node/index.js'
 import { nodeCore } from '../../src/node/load.js'
+import { expose, forward, type TunnelEntry } from '../../src/tunnel/index.js'
 import { acceptWebSocket, connectWebSocket, secure } from '../../src/web/index.js'
 import { handshake } from '../support/engines.js'
-import { cleanUpAfter, clientKeys, duplexPair, guarded, serverKeys, track } from '../support/sockets.js'
+import { cleanUpAfter, clientKeys, duplexPair, guarded, listen, next, serverKeys, track } from '../support/sockets.js'
 import { giveUpAfter, keep, socketPair, streamPair } from '../support/web.js'
 
 cleanUpAfter(test)
@@ -21,10 +25,18 @@ type Run = (make: (sound: Options) => object, peer: typeof serverKeys) => Promis
 const GOLDEN = new URL('../../../test/golden/options.md', import.meta.url)
 const strangerKeys = generateKeyPair()
 let cleanPrototype = () => {}
+const LOOPBACK = { host: '127.0.0.1', port: 0 }
+let ended: TunnelEntry | undefined
+const seen = (entry: TunnelEntry) => {
+  ended = entry
+}
 const known = (peer: Peer) => Buffer.compare(peer.publicKey, clientKeys.publicKey) === 0
 
-/** A client is tried with the server that it pins, and with another; a server with a client that it knows, and with another. */
-const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[]; run: Run }> = {
+/**
+ * A client is tried with the server that it pins, and with another; a server with a client that it knows, and with another. `alone`: of what
+ * reads its options with those of `connect` or `createServer`, in one go, `own` has the rows.
+ */
+const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[]; alone?: boolean; run: Run }> = {
   connect: {
     side: 'client',
     own: ['stream', 'allowHalfOpen', 'waitForAccept', 'timeout', 'keepAlive', 'keepAliveInitialDelay'],
@@ -48,6 +60,97 @@ const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[
       server.emit('connection', track(far))
       const stream = track(near)
       await connect({ stream, keyPair, serverKey: serverKeys.publicKey, waitForAccept: true }).then(track)
+    },
+  },
+  serveHttp: {
+    side: 'server',
+    alone: true,
+    own: ['authorize', 'keyPair', 'versions', 'signal'],
+    async run(make, keyPair) {
+      const options = make({ keyPair: copyOf(serverKeys), authorize: known })
+      const server = track(serveHttp(http.createServer(), options as never))
+      cleanPrototype()
+      const [near, far] = duplexPair()
+      server.emit('connection', track(far))
+      const stream = track(near)
+      await connect({ stream, keyPair, serverKey: serverKeys.publicKey, waitForAccept: true }).then(track)
+    },
+  },
+  createAgent: {
+    side: 'client',
+    alone: true,
+    own: ['serverKey', 'keyPair', 'keepAlive', 'timeout', 'stream'],
+    async run(make, keyPair) {
+      const server = track(
+        serveHttp(
+          http.createServer((_, answer) => answer.end()),
+          { keyPair, authorize: 'anyone' },
+        ),
+      )
+      const target = { host: '127.0.0.1', port: await listen(server) }
+      const agent = createAgent(target as never, make({ serverKey: serverKeys.publicKey.slice() }) as never)
+      cleanPrototype()
+      const request = http.get('http://service/', { agent }, answer => answer.resume())
+      await new Promise((resolve, reject) => request.once('response', resolve).once('error', reject)).finally(() =>
+        agent.destroy(),
+      )
+    },
+  },
+  createConnector: {
+    side: 'client',
+    alone: true,
+    own: ['serverKey', 'keyPair', 'http2', 'stream'],
+    async run(make, keyPair) {
+      const server = track(createServer({ keyPair, authorize: 'anyone' }, it => track(it).on('error', () => {})))
+      const target = { host: '127.0.0.1', port: await listen(server) }
+      const connector = createConnector(target as never, make({ serverKey: serverKeys.publicKey.slice() }) as never)
+      await new Promise<void>((resolve, reject) =>
+        connector({}, (error, socket) => {
+          if (error) return reject(error)
+          track(socket as net.Socket).on('error', () => {})
+          resolve()
+        }),
+      )
+    },
+  },
+  expose: {
+    side: 'server',
+    alone: true,
+    own: ['authorize', 'keyPair', 'versions', 'allowHalfOpen', 'signal', 'retry', 'onEnd'],
+    async run(make, keyPair) {
+      const service = track(net.createServer(it => track(it).on('error', () => {})))
+      const port = await listen(service)
+      const exposing = expose(LOOPBACK, port, make({ keyPair: copyOf(serverKeys), authorize: known }) as never)
+      cleanPrototype()
+      const exposed = await exposing
+      try {
+        const to = { host: '127.0.0.1', port: exposed.port, keyPair, serverKey: serverKeys.publicKey }
+        await connect({ ...to, waitForAccept: true }).then(it => track(it).on('error', () => {}))
+      } finally {
+        await exposed.close()
+      }
+    },
+  },
+  forward: {
+    side: 'client',
+    alone: true,
+    own: ['serverKey', 'keyPair', 'allowHalfOpen', 'signal', 'retry', 'onEnd', 'stream'],
+    async run(make, keyPair) {
+      const server = track(
+        createServer({ keyPair, authorize: 'anyone' }, it => {
+          track(it)
+            .on('error', () => {})
+            .end('x')
+        }),
+      )
+      const target = { host: '127.0.0.1', port: await listen(server), onEnd: seen }
+      ended = undefined
+      const forwarded = await forward(0, target as never, make({ serverKey: serverKeys.publicKey.slice() }) as never)
+      const plain = track(net.connect(forwarded.port, '127.0.0.1')).on('error', () => {})
+      await Promise.race([next(plain, 'data'), next(plain, 'close')])
+      await forwarded.close()
+      const { ended: how, detail } = ended as unknown as TunnelEntry
+      if (how === 'backend') throw Object.assign(new Error(detail ?? ''), { code: detail?.split(':')[0] })
     },
   },
   'secure, client': {
@@ -152,6 +255,9 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   allowHalfOpen: { sound: () => true, wrong: 'yes' },
   timeout: { sound: () => 60_000, wrong: '1' },
   maxPendingHandshakes: { sound: () => 5, wrong: 0 },
+  http2: { sound: () => true, wrong: 'yes' },
+  retry: { sound: () => 0, wrong: '1' },
+  onEnd: { sound: () => seen, wrong: 'log' },
   stream: { sound: () => undefined, wrong: {} },
   role: { sound: () => undefined, wrong: 'middle' },
   publicKey: { sound: () => serverKeys.publicKey.slice(), wrong: 'pk_' },
@@ -171,8 +277,8 @@ const ENGINE = [
 const CHANNEL = ['handshakeTimeout', 'idleTimeout', 'heartbeat', 'inspect', 'signal']
 
 function optionsOf(entry: string): string[] {
-  const { side, own } = ENTRIES[entry]!
-  if (entry === 'Router') return own
+  const { side, own, alone } = ENTRIES[entry]!
+  if (entry === 'Router' || alone) return own
   const ofSide =
     side === 'client' ? ['serverKey', 'serverKeys', 'version', 'middleboxKey'] : ['keyPairs', 'versions', 'strangers']
   const channel = entry.startsWith('Engine') ? [] : CHANNEL

@@ -1,9 +1,11 @@
 // nopki/http with what Node brings: node:http, https: addresses, node:http2. The libraries are in test/libraries.
 
+import { EventEmitter } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
 import net from 'node:net'
+import { inspect } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createAgent, createConnector, serveHttp } from '../../src/http/index.js'
@@ -96,6 +98,20 @@ check('wrong options are thrown when the agent or connector is made', async () =
     throws(() => make(`nopki://${'x'}@h:1`), 'USE_BAD_KEY')
     throws(() => make({ ...to(1), stream: new net.Socket() }), 'USE_BAD_OPTION')
   }
+})
+
+check('what makes a server of its own to listen is refused: what it answers would not be encrypted', async () => {
+  // As of Express.
+  const app = Object.assign(() => {}, EventEmitter.prototype, { listen: () => http.createServer().listen() })
+  for (const wrong of [app, {}, undefined]) throws(() => serveHttp(wrong as never, channel), 'USE_BAD_OPTION')
+})
+
+check('an agent that is printed shows no key', async () => {
+  const { keyPair, ...target } = to(1)
+  const agent = agentTo(1, { keyPair, maxSockets: 3 })
+  assert.is(agent.maxSockets, 3)
+  const text = inspect([agent, createAgent(target, { keyPair })], { depth: null, showHidden: true })
+  assert.not.match(text, /secretKey/)
 })
 
 check('a client that is refused gets PEER_NOT_AUTHORIZED, and the server’s event says whom', async () => {

@@ -110,4 +110,51 @@ check('wrong options, and a port that is taken, are rejected', async () => {
   await rejects(forward(port, target), 'EADDRINUSE')
 })
 
+check('what is no place is rejected at once, and not by each connection', async () => {
+  const options = { keyPair: serverKeys, authorize: 'anyone' } as const
+  const target = { host: '127.0.0.1', port: 1, serverKey: serverKeys.publicKey }
+  for (const wrong of [
+    '127.0.0.1:6379',
+    '6379',
+    undefined,
+    null,
+    {},
+    { host: 'db' },
+    { prt: 1 },
+    65_536,
+    Number.NaN,
+    { path: 7 },
+  ]) {
+    await rejects(expose(0, wrong as never, options), 'USE_BAD_OPTION')
+    await rejects(expose(wrong as never, 1, options), 'USE_BAD_OPTION')
+    await rejects(forward(wrong as never, target), 'USE_BAD_OPTION')
+  }
+})
+
+check('plain connections come in at the loopback alone, unless a host is named', async () => {
+  const target = { host: '127.0.0.1', port: 1, serverKey: serverKeys.publicKey }
+  const hosts: unknown[] = []
+  for (const listen of [0, { port: 0 }, { host: '127.0.0.2', port: 0 }]) {
+    const forwarded = await forward(listen, target)
+    hosts.push((forwarded.address() as net.AddressInfo).address)
+    await forwarded.close()
+  }
+  assert.equal(hosts, ['127.0.0.1', '127.0.0.1', '127.0.0.2'])
+})
+
+check('its signal stops it, whichever way it goes', async () => {
+  for (const early of [true, false]) {
+    const stop = new AbortController()
+    if (early) stop.abort()
+    const { signal } = stop
+    const target = { host: '127.0.0.1', port: 1, serverKey: serverKeys.publicKey, signal }
+    const into = await expose({ host: '127.0.0.1', port: 0 }, 1, { keyPair: serverKeys, authorize: 'anyone', signal })
+    const out = await forward(0, target)
+    const open = () => [into.address(), out.address()].map(it => it !== null)
+    assert.equal(open(), [!early, !early])
+    stop.abort()
+    assert.equal(open(), [false, false])
+  }
+})
+
 test.run()
