@@ -1,14 +1,28 @@
 // nopki inspect --write: what was inside the connections of a capture, as a capture that tshark understands.
 
 import { spawnSync } from 'node:child_process'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectionsOf, plainCapture, readCapture } from '../../src/inspect/index.js'
 import { Capturing, cannotCapture, type Tool } from '../support/capturing.js'
-import { filesIn, installed, nopki, skippedFor, workFolder } from '../support/command.js'
-import { startRedis } from '../support/services.js'
-import { cleanUpAfter, dial, guarded, hashOf, next, readAll, serve, someBytes, VERSIONS } from '../support/sockets.js'
+import { filesIn, installed, nopki, run, skippedFor, workFolder } from '../support/command.js'
+import { postgresPrograms, startPostgres, startRedis } from '../support/services.js'
+import {
+  cleanUpAfter,
+  dial,
+  guarded,
+  hashOf,
+  listen,
+  next,
+  readAll,
+  serve,
+  someBytes,
+  track,
+  VERSIONS,
+} from '../support/sockets.js'
 import { dialPlain, startTunnel, tunnelKeys } from '../support/tunnel.js'
 
 const test = suite('plain capture')
@@ -17,6 +31,9 @@ const place = workFolder(test)
 const folder = filesIn(place)
 const noTshark = spawnSync('tshark', ['--version']).error ? 'tshark is not installed' : undefined
 const noRedis = (await installed('redis-server')) ? undefined : 'redis-server is not installed'
+const noCurl = (await installed('curl')) ? undefined : 'curl is not installed'
+const programs = postgresPrograms()
+const noPostgres = programs ? undefined : 'PostgreSQL is not installed'
 
 function check(why: string | undefined, name: string, body: () => Promise<void>): void {
   if (why === undefined) guarded(test, name, body, 60_000)
@@ -43,35 +60,45 @@ function assertSound(file: string): void {
 }
 
 const captured = cannotCapture('tcpdump')
+const hex = (text: string) => Buffer.from(text).toString('hex')
+
+/** What `talk` says to a service through expose and forward: captured, and written with what was inside. */
+async function insideTunnel(name: string, target: number, port: string, talk: (port: number) => Promise<void>) {
+  const keys = await tunnelKeys(mkdtempSync(folder.path(name)))
+  const keylog = folder.path(`${name}-keys`)
+  const tunnel = await startTunnel(keys, target, { forward: ['--keylog', keylog] })
+  const capturing = await Capturing.start('tcpdump', [Number(/:(\d+)$/.exec(tunnel.address)?.[1])])
+  await talk(tunnel.port)
+  const file = folder.path(`${name}.pcap`)
+  writeFileSync(file, await capturing.stop())
+  const plain = folder.path(`${name}-plain.pcapng`)
+  writeFileSync(plain, 'what others may read', { mode: 0o644 })
+  const { code, err } = await nopki(['inspect', file, '--keylog', keylog, '--write', plain, '--port', port])
+  assert.is(code, 0, err)
+  assert.match(err, /1 connection in /)
+  assert.is(statSync(plain).mode & 0o777, 0o600)
+  assertSound(plain)
+  return { file, plain }
+}
 
 check(
   noTshark ?? noRedis ?? captured,
   'Redis through expose and forward: tshark shows its commands and answers',
   async () => {
     const redis = await startRedis(place)
-    const keylog = folder.path('redis-keys')
-    const { address, port } = await startTunnel(await tunnelKeys(place), redis.port, { forward: ['--keylog', keylog] })
-    const capturing = await Capturing.start('tcpdump', [Number(/:(\d+)$/.exec(address)?.[1])])
-    const client = dialPlain(port)
-    const say = async (...words: string[]) => {
-      client.write(`*${words.length}\r\n${words.map(it => `$${it.length}\r\n${it}\r\n`).join('')}`)
-      return String((await next(client, 'data'))[0])
-    }
-    assert.is(await say('SET', 'secret', 'of the tunnel'), '+OK\r\n')
-    assert.is(await say('GET', 'secret'), '$13\r\nof the tunnel\r\n')
-    assert.is(await say('INCR', 'count'), ':1\r\n')
-    client.end()
-    await next(client, 'close')
-    const file = folder.path('redis.pcap')
-    writeFileSync(file, await capturing.stop())
-    const plain = folder.path('redis-plain.pcapng')
-    writeFileSync(plain, 'what others may read', { mode: 0o644 })
-    const { code, err } = await nopki(['inspect', file, '--keylog', keylog, '--write', plain, '--port', '6379'])
-    assert.is(code, 0, err)
-    assert.match(err, /1 connection in /)
-    assert.is(statSync(plain).mode & 0o777, 0o600)
-    assertSound(plain)
-    const hex = (text: string) => Buffer.from(text).toString('hex')
+    const { file, plain } = await insideTunnel('redis', redis.port, '6379', async port => {
+      const client = dialPlain(port)
+      const say = async (...words: string[]) => {
+        client.write(`*${words.length}\r\n${words.map(it => `$${it.length}\r\n${it}\r\n`).join('')}`)
+        return String((await next(client, 'data'))[0])
+      }
+      assert.is(await say('SET', 'secret', 'of the tunnel'), '+OK\r\n')
+      assert.is(await say('GET', 'secret'), '$13\r\nof the tunnel\r\n')
+      assert.is(await say('INCR', 'count'), ':1\r\n')
+      client.end()
+      await next(client, 'close')
+    })
+    assert.equal(tshark(plain, 'tcp.flags.fin == 1', 'tcp.srcport').length, 2, 'both ends, as they were said')
     const commands = tshark(plain, 'resp && tcp.dstport == 6379', 'resp.bulk_string.value').map(([cell]) =>
       cell?.split(';'),
     )
@@ -82,7 +109,6 @@ check(
     ])
     assert.equal(tshark(plain, 'resp.string', 'tcp.srcport', 'resp.string'), [['6379', 'OK']])
     assert.equal(tshark(plain, 'resp.integer', 'tcp.srcport', 'resp.integer'), [['6379', '1']])
-    assert.equal(tshark(plain, 'tcp.flags.fin == 1', 'tcp.srcport').length, 2, 'both ends, as they were said')
     // Packets come when what they carry came.
     const [first, last] = [
       tshark(file, 'tcp', 'frame.time_epoch').at(0),
@@ -93,6 +119,47 @@ check(
     }
   },
 )
+
+check(
+  noTshark ?? noPostgres ?? captured,
+  'PostgreSQL through expose and forward: tshark shows the query, and the rows that came back',
+  async () => {
+    const postgres = await startPostgres(programs!, place)
+    const query = "select 'of the ' || word as secret from (values ('tunnel'), ('database')) as words(word)"
+    const { plain } = await insideTunnel('postgres', postgres.port, '5432', async port => {
+      const at = ['-X', '-At', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres']
+      const { code, out, err } = await run(join(programs!, 'psql'), [...at, '-c', query, 'postgres'])
+      assert.equal([code, String(out)], [0, 'of the tunnel\nof the database\n'], err)
+    })
+    assert.equal(tshark(plain, 'pgsql.query', 'tcp.dstport', 'pgsql.query'), [['5432', query]])
+    assert.equal(tshark(plain, 'pgsql.col.name', 'tcp.srcport', 'pgsql.col.name', 'pgsql.val.data'), [
+      ['5432', 'secret', ['of the tunnel', 'of the database'].map(hex).join(';')],
+    ])
+  },
+)
+
+check(noTshark ?? noCurl ?? captured, 'HTTP through expose and forward: tshark shows requests and pages', async () => {
+  const server = createServer((request, response) => {
+    request.resume()
+    response.writeHead(request.method === 'POST' ? 201 : 200, { 'content-type': 'text/plain' })
+    response.end(`the page of ${request.url}`)
+  })
+  const target = await listen(track(server))
+  const { plain } = await insideTunnel('http', target, '80', async port => {
+    const url = (path: string) => `http://127.0.0.1:${port}${path}`
+    const said = await run('curl', ['-sS', url('/first'), '--next', '-sS', '-d', 'a form', url('/second?a=b')])
+    assert.equal([said.code, String(said.out)], [0, 'the page of /firstthe page of /second?a=b'], said.err)
+  })
+  assert.equal(tshark(plain, 'http.request', 'tcp.dstport', 'http.request.method', 'http.request.uri'), [
+    ['80', 'GET', '/first'],
+    ['80', 'POST', '/second?a=b'],
+  ])
+  const withBody = (kind: string, body: string, name: string) =>
+    tshark(plain, `http.${kind} && http.file_data contains "${body}"`, `http.${kind}.${name}`)
+  assert.equal(withBody('request', 'a form', 'uri'), [['/second?a=b']])
+  assert.equal(withBody('response', 'the page of /first', 'code'), [['200']])
+  assert.equal(withBody('response', 'the page of /second?a=b', 'code'), [['201']])
+})
 
 const TOOL: Record<1 | 2, Tool> = { 1: 'dumpcap', 2: 'tcpdump' }
 
