@@ -11,7 +11,7 @@ import { type Browser, chromium, type Locator, type Page } from 'playwright-core
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { pageWith } from '../../src/cli/wire/page.js'
-import { tell } from '../../src/page/run/story.js'
+import { tell } from '../../src/page/run/tell.js'
 import { findRuntime } from '../runtimes/binaries.js'
 import { FLAGS } from '../runtimes/browser.js'
 import { Capturing, cannotCapture } from '../support/capturing.js'

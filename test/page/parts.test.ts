@@ -9,7 +9,7 @@ import { format, needleOf } from '../../src/page/run/formats.js'
 import { graphOf } from '../../src/page/run/graph.js'
 import { fromHash, HOME, type Place, toHash } from '../../src/page/run/link.js'
 import { intercept } from '../../src/page/run/middle.js'
-import { tell } from '../../src/page/run/story.js'
+import { tell } from '../../src/page/run/tell.js'
 import { readPieces, readTraffic } from '../../src/page/run/traffic.js'
 import { freshCore, wasm } from '../support/engines.js'
 

@@ -38,9 +38,15 @@ export type Fate = 'whole' | 'flipped' | 'cut' | 'twice' | 'dropped' | 'late'
 export interface Carried {
   fate: Fate
   /** What arrives, in order: nothing, one message or two. */
-  arrives: { message: number; bytes: Uint8Array }[]
+  arrives: Arriving[]
   /** Whether the connection closes behind it. */
   closes: boolean
+}
+
+export interface Arriving {
+  /** Which message it is, or was. */
+  message: number
+  bytes: Uint8Array
 }
 
 interface Message {

@@ -1,12 +1,13 @@
 // The one in the middle, in both versions: docs/protocol.md, "What version 1 does not give". Three real engines. The attacker's is a
 // server of its own, which holds a secret key of its own; the attacker writes another public key into its memory.
 
-import { ChannelError, type Engine, type Version } from '../../engine/index.js'
+import type { Engine, Version } from '../../engine/index.js'
 import { type MessageKind, memoryMap } from '../../inspect/index.js'
 import { drawKeyPair, type KeyPair } from '../../keys/pair.js'
 import { Core, type WasmModule } from '../../wasm/instance.js'
 import { BOX_BYTES, CHALLENGE_1_PROOF, CHALLENGE_2_PROOF } from '../../wire/layout.js'
 import { End } from './end.js'
+import { failureOf } from './notes.js'
 import { seededRandom } from './random.js'
 import type { Failure } from './story.js'
 
@@ -112,10 +113,7 @@ function check(client: Engine, challenge: Uint8Array): Failure | undefined {
     client.advance()
     return undefined
   } catch (error) {
-    if (!(error instanceof ChannelError)) throw error
-    const { code, reason } = error
-    const next = error.message.slice(`${code}: ${reason}; `.length)
-    return { who: 'client', code, reason, next, message: 4, offset: at }
+    return failureOf('client', error, 4, at)
   }
 }
 
