@@ -1,17 +1,30 @@
-import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
-import { keep, type OptionTable } from '../engine/snapshot.js'
-import { createServer, encodePublicKey, type SecureSocket, type ServeOptions } from '../node/index.js'
+import type net from 'node:net'
+import { HANDSHAKE_TIMEOUT_MS, LONGEST_TIMER } from '../channel/options.js'
+import { integer, keep, type OptionTable, oneOf } from '../engine/snapshot.js'
+import type { SecureSocket, ServeOptions } from '../node/index.js'
 import { SERVE } from '../node/options.js'
-import { readServe } from '../node/server.js'
-import { guardListeners } from './guard.js'
+import { heed, readServe } from '../node/server.js'
+import { ChannelListener, whoIs } from './channel-listener.js'
+import { FAILED, guardListeners } from './guard.js'
 import { exposeOne } from './join.js'
-import { addressOf, listenAt, TunnelListener } from './listener.js'
-import { LOOPBACK, PASS, type PassOptions, RETRY_MS, readPlace } from './options.js'
+import { ExposeListener, listenAt } from './listener.js'
+import { ALIVE, LOOPBACK, PASS, type PassOptions, passOf, readPlace } from './options.js'
 import { type PlainPlace, reachPlain } from './patience.js'
-import type { TunnelEntry } from './tunnel.js'
+import { proxyHeader } from './proxy.js'
+import { probePlain, Reachability } from './reachability.js'
+import { reasonOf } from './splice.js'
 
-/** What `expose` can be told: as of `createServer`, and how the service is reached. */
-export type ExposeOptions = ServeOptions & PassOptions
+/**
+ * What `expose` can be told: as of `createServer`, and how the service is reached. Of a channel’s options other defaults hold: `heartbeat`
+ * 10,000, `keepAlive` true, `keepAliveInitialDelay` 60,000; both of the latter are the service’s connections’, too.
+ */
+export type ExposeOptions = ServeOptions &
+  PassOptions & {
+    /** How long one attempt to connect to the service may take, in ms: default 10,000; 0 is no limit. */
+    connectTimeout?: number
+    /** Tells the service where each client comes from, and its public key as the TLV 0xE0, by the PROXY protocol’s version 2. */
+    proxyProtocol?: 'v2'
+  }
 
 /**
  * Channels in, plain connections out, as `nopki expose`: puts a service behind a key. Each channel gets a connection of its own to the
@@ -26,35 +39,48 @@ export async function expose(
   listen: number | PlainPlace,
   service: number | PlainPlace,
   options: ExposeOptions,
-): Promise<TunnelListener> {
-  const asked = readServe(options, EXPOSE)
-  const { retry = RETRY_MS, onEnd = () => {} } = asked
+): Promise<ExposeListener> {
+  const given = readServe(options, EXPOSE)
+  const asked = keep<ExposeOptions>(ALIVE, given, { allowHalfOpen: true })
+  const { connectTimeout = HANDSHAKE_TIMEOUT_MS, keepAlive = false, keepAliveInitialDelay, proxyProtocol } = asked
+  const { retry, lifetime, limits, onEnd, onRefused } = passOf(asked)
   const [place, target] = [readPlace('listen', listen), readPlace('service', service, LOOPBACK)]
-  const server = createServer(keep<ServeOptions>(asked, { allowHalfOpen: true }), socket => {
-    guardListeners(socket, error => void socket.destroy(error))
-    tunnels.track(
-      exposeOne(socket, 'path' in target, {
-        reach: signal => reachPlain(target, { timeout: HANDSHAKE_TIMEOUT_MS, retry, signal }),
-        facts: factsOf(socket),
-        lifetime: 0,
+  const reachability = new Reachability(() =>
+    probePlain(connectTimeout, timeout => reachPlain(target, { timeout, retry: 0, signal: NEVER })),
+  )
+  const reach = async (socket: SecureSocket, signal: AbortSignal): Promise<net.Socket> => {
+    const reached = reachPlain(target, { timeout: connectTimeout, retry, signal })
+    const plain = (await reachability.learn(reached, signal)).setKeepAlive(keepAlive, keepAliveInitialDelay)
+    if (proxyProtocol) plain.write(proxyHeader(socket))
+    return plain
+  }
+  const channels = new ChannelListener(asked, limits, {
+    closed: () => tunnels.closed,
+    hold: live => tunnels.hold(live),
+    refused: onRefused,
+    fault: () => {},
+    welcome(socket) {
+      const facts = whoIs(socket)
+      const tunnel = exposeOne(socket, 'path' in target, {
+        reach: signal => reach(socket, signal),
+        facts: () => facts,
+        lifetime,
         onEnd,
-      }),
-    )
+      })
+      tunnels.track(tunnel)
+      guardListeners(socket, error => tunnel.end({ how: 'failed', detail: reasonOf(error) }, 1, FAILED))
+    },
   })
-  const tunnels = new TunnelListener(server)
-  await listenAt(server, place)
+  const tunnels = new ExposeListener(channels, reachability)
+  heed(channels.server, asked.signal, () => void (channels.server.listening && channels.server.close()))
+  await listenAt(channels.server, place)
   return tunnels
 }
 
-/** As they are while it is open. */
-function factsOf(socket: SecureSocket): () => Pick<TunnelEntry, 'peer' | 'name' | 'address'> {
-  const { name } = (socket.authorization ?? {}) as { name?: unknown }
-  const facts = {
-    peer: encodePublicKey(socket.remotePublicKey),
-    name: typeof name === 'string' ? name : null,
-    address: addressOf(socket),
-  }
-  return () => facts
+const NEVER = new AbortController().signal
+const EXPOSE: OptionTable = {
+  ...SERVE,
+  ...PASS,
+  connectTimeout: integer(0, LONGEST_TIMER),
+  proxyProtocol: oneOf('v2'),
 }
-
-const EXPOSE: OptionTable = { ...SERVE, ...PASS }

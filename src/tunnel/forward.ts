@@ -1,4 +1,4 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import { keep, type OptionTable } from '../engine/snapshot.js'
 import {
@@ -12,14 +12,19 @@ import {
 import type { SecureSocket } from '../node/index.js'
 import { CONNECT } from '../node/options.js'
 import { heed } from '../node/server.js'
-import { guarded, guardListeners } from './guard.js'
 import { forwardOne } from './join.js'
-import { addressOf, listenAt, TunnelListener } from './listener.js'
-import { LOOPBACK, PASS, type PassOptions, RETRY_MS, readPlace } from './options.js'
-import { HIGH_WATER_MARK, type PlainPlace, retrying } from './patience.js'
-import { acceptsPipes, reset } from './plain.js'
+import { Counter } from './limits.js'
+import { listenAt, TunnelListener } from './listener.js'
+import { ALIVE, LOOPBACK, PASS, type PassOptions, passOf, readPlace } from './options.js'
+import { type PlainPlace, retrying } from './patience.js'
+import { plainListener } from './plain-listener.js'
+import { probeChannel, Reachability } from './reachability.js'
 
-/** What `forward` can be told: as of `connect`, and how long it tries. */
+/**
+ * What `forward` can be told: as of `connect`, where `handshakeTimeout` is for one attempt, and how connections are taken. Of a channel’s
+ * options other defaults hold: `heartbeat` 10,000, `keepAlive` true, `keepAliveInitialDelay` 60,000; both of the latter are the plain
+ * connections’, too.
+ */
 export type ForwardOptions = MoreOptions & PassOptions
 
 /**
@@ -36,32 +41,32 @@ export async function forward(
   target: string | ConnectTarget,
   options: ForwardOptions = {},
 ): Promise<TunnelListener> {
-  const { ours, nets } = readReusable(target, options, FORWARD)
-  const { retry = RETRY_MS, onEnd = () => {}, signal } = ours
+  const { ours: given, nets } = readReusable(target, options, FORWARD)
+  const ours = keep<typeof given>(ALIVE, given, { allowHalfOpen: true })
+  const { signal, handshakeTimeout = HANDSHAKE_TIMEOUT_MS, keepAlive = false, keepAliveInitialDelay = 0 } = ours
+  const { retry, lifetime, limits, onEnd, onRefused } = passOf(ours)
   const place = readPlace('listen', listen, LOOPBACK)
-  const asked = { ours: keep<Asked['ours']>(ours, { allowHalfOpen: true }), nets }
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER_MARK })
-  const tunnels = new TunnelListener(server)
-  server.on('connection', plain => {
-    const fail = () => reset(plain)
-    guardListeners(plain, fail)
-    const reach = (signal: AbortSignal) => reachServer(asked, retry, signal)
-    guarded(
-      () =>
-        tunnels.track(
-          forwardOne(plain, acceptsPipes(server), { reach, address: addressOf(plain), lifetime: 0, onEnd }),
-        ),
-      fail,
+  const dial = (timeout: number) =>
+    secureConnected(startSocket({ ours: keep<Asked['ours']>(ours, { handshakeTimeout: timeout }), nets }))
+  const reachability = new Reachability(() => probeChannel(handshakeTimeout, dial))
+  const reach = (signal: AbortSignal): Promise<SecureSocket> => {
+    const patience = { timeout: handshakeTimeout, retry, signal }
+    return reachability.learn(
+      retrying(patience, () => dial(handshakeTimeout)),
+      signal,
     )
+  }
+  const counter = new Counter(limits)
+  const server = plainListener({ keepAlive, keepAliveInitialDelay }, counter, {
+    take: (plain: net.Socket, pipe, address) =>
+      tunnels.track(forwardOne(plain, pipe, { reach, address, lifetime, onEnd })),
+    refused: onRefused,
+    fault: () => {},
   })
+  const tunnels = new TunnelListener(server, counter, reachability)
   heed(server, signal, () => void (server.listening && server.close()))
   await listenAt(server, place)
   return tunnels
-}
-
-function reachServer(asked: Asked, retry: number, signal: AbortSignal): Promise<SecureSocket> {
-  const { handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = asked.ours
-  return retrying({ timeout, retry, signal }, () => secureConnected(startSocket(asked)))
 }
 
 const FORWARD: OptionTable = { ...CONNECT, ...PASS }

@@ -2,6 +2,6 @@
 
 export { type ExposeOptions, expose } from './expose.js'
 export { type ForwardOptions, forward } from './forward.js'
-export type { TunnelListener } from './listener.js'
+export type { ExposeListener, TunnelListener } from './listener.js'
 export type { PlainPlace } from './patience.js'
 export type { TunnelEntry } from './tunnel.js'

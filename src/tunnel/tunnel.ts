@@ -15,7 +15,7 @@ export interface TunnelEntry {
   time: string
   /** The other end of the channel: `pk_…`, or null where none was proved. */
   peer: string | null
-  /** Its name in the file of authorized keys. */
+  /** Its name: of the command in the file of authorized keys, of `expose` in an `authorization` that has one. */
   name: string | null
   /** The server's key that was wanted: of a server that has several, and of a router, which learns no peer. */
   wanted?: string
@@ -25,9 +25,22 @@ export interface TunnelEntry {
   received: number
   sent: number
   milliseconds: number
-  /** As `Ending.how`. */
+  /**
+   * `closed`, or what cut it short: `channel` or `plain` (that side broke off), `backend` (the other side could not be reached), `lifetime`,
+   * `shutdown`; or why it was not let in: `refused` (its key), `limit`; or `failed`, at this end.
+   */
   ended: string
   detail: string | null
+}
+
+/** A connection that was not let in, or could not be served. */
+export type Refusal = Pick<TunnelEntry, 'address'> &
+  Partial<Pick<TunnelEntry, 'peer' | 'name'>> & { how: Ending['how']; detail: string }
+
+/** What is said of it. */
+export function refusedEntry({ how, detail, address, peer = null, name = null }: Refusal): TunnelEntry {
+  const nothing = { received: 0, sent: 0, milliseconds: 0 }
+  return { time: new Date().toISOString(), peer, name, address, ...nothing, ended: how, detail }
 }
 
 export interface TunnelOptions {

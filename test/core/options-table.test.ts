@@ -26,6 +26,7 @@ const GOLDEN = new URL('../../../test/golden/options.md', import.meta.url)
 const strangerKeys = generateKeyPair()
 let cleanPrototype = () => {}
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
+const PASS = ['retry', 'maxConnections', 'maxConnectionsPerAddress', 'maxLifetime', 'onEnd']
 let ended: TunnelEntry | undefined
 const seen = (entry: TunnelEntry) => {
   ended = entry
@@ -116,7 +117,7 @@ const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[
   expose: {
     side: 'server',
     alone: true,
-    own: ['authorize', 'keyPair', 'versions', 'allowHalfOpen', 'signal', 'retry', 'onEnd'],
+    own: ['authorize', 'keyPair', 'versions', 'allowHalfOpen', 'signal', ...PASS, 'connectTimeout', 'proxyProtocol'],
     async run(make, keyPair) {
       const service = track(net.createServer(it => track(it).on('error', () => {})))
       const port = await listen(service)
@@ -134,7 +135,7 @@ const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[
   forward: {
     side: 'client',
     alone: true,
-    own: ['serverKey', 'keyPair', 'allowHalfOpen', 'signal', 'retry', 'onEnd', 'stream'],
+    own: ['serverKey', 'keyPair', 'allowHalfOpen', 'signal', ...PASS, 'stream'],
     async run(make, keyPair) {
       const server = track(
         createServer({ keyPair, authorize: 'anyone' }, it => {
@@ -257,6 +258,11 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   maxPendingHandshakes: { sound: () => 5, wrong: 0 },
   http2: { sound: () => true, wrong: 'yes' },
   retry: { sound: () => 0, wrong: '1' },
+  maxConnections: { sound: () => 5, wrong: -1 },
+  maxConnectionsPerAddress: { sound: () => 5, wrong: 0.5 },
+  maxLifetime: { sound: () => 60_000, wrong: '1m' },
+  connectTimeout: { sound: () => 5000, wrong: null },
+  proxyProtocol: { sound: () => 'v2', wrong: 'v1' },
   onEnd: { sound: () => seen, wrong: 'log' },
   stream: { sound: () => undefined, wrong: {} },
   role: { sound: () => undefined, wrong: 'middle' },

@@ -3,13 +3,14 @@
 import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { encodePublicKey } from '../../src/node/index.js'
-import { expose, forward, type TunnelEntry } from '../../src/tunnel/index.js'
+import { connect, connectSocket, encodePublicKey, generateKeyPair } from '../../src/node/index.js'
+import * as tunnels from '../../src/tunnel/index.js'
 import {
   cleanUpAfter,
   clientKeys,
   guarded,
   hashOf,
+  listen,
   next,
   plainServer,
   readAll,
@@ -22,7 +23,21 @@ import {
 
 cleanUpAfter(test)
 
-const check = (name: string, run: () => Promise<void>) => guarded(test, name, run)
+const check = (name: string, run: () => Promise<void>) => guarded(test, name, () => run().finally(closeTunnels))
+
+type TunnelEntry = tunnels.TunnelEntry
+const opened: tunnels.TunnelListener[] = []
+const expose = (...args: Parameters<typeof tunnels.expose>) => tunnels.expose(...args).then(keep)
+const forward = (...args: Parameters<typeof tunnels.forward>) => tunnels.forward(...args).then(keep)
+
+function keep<T extends tunnels.TunnelListener>(listener: T): T {
+  opened.push(listener)
+  return listener
+}
+
+async function closeTunnels(): Promise<void> {
+  await Promise.all(opened.splice(0).map(it => it.close()))
+}
 
 /** A service, exposed and forwarded; a client connects to `port`. */
 async function tunnel(
@@ -155,6 +170,204 @@ check('its signal stops it, whichever way it goes', async () => {
     stop.abort()
     assert.equal(open(), [false, false])
   }
+})
+
+const HERE = { host: '127.0.0.1', port: 0 }
+const known = { keyPair: serverKeys, authorize: () => ({ name: 'ci' }) }
+
+/** A channel to a tunnel, from the start: for what comes at once. */
+const dialNow = (port: number) =>
+  track(connectSocket({ host: '127.0.0.1', port, serverKey: serverKeys.publicKey, keyPair: clientKeys }))
+
+/** One that is served. */
+const dial = (port: number, serverKey = serverKeys.publicKey) =>
+  connect({ host: '127.0.0.1', port, serverKey, keyPair: clientKeys, waitForAccept: true }).then(it =>
+    track(it).on('error', () => {}),
+  )
+
+check(
+  'no more connections are open than may be, in all and of one address; there is room again when one ends',
+  async () => {
+    const service = await plainServer(socket => void socket.on('error', () => {}).resume())
+    for (const limit of [{ maxConnections: 2 }, { maxConnectionsPerAddress: 2 }]) {
+      const entries: TunnelEntry[] = []
+      const onEnd = (entry: TunnelEntry) => void entries.push(entry)
+      const into = await expose(HERE, service, { ...known, ...limit, onEnd })
+      const open = [await dial(into.port), await dial(into.port)]
+      await rejects(dial(into.port), 'LINK_CLOSED')
+      await until(() => entries.length === 1)
+      assert.equal([entries[0]?.ended, into.connections], ['limit', 2])
+      open[0]?.destroy()
+      await until(() => into.connections === 1)
+      await dial(into.port)
+
+      const server = {
+        host: '127.0.0.1',
+        port: (await expose(HERE, service, known)).port,
+        serverKey: serverKeys.publicKey,
+      }
+      entries.length = 0
+      const out = await forward(0, server, { ...limit, onEnd })
+      for (let at = 0; at < 2; at++)
+        await next(
+          dialPlain(out.port).on('error', () => {}),
+          'connect',
+        )
+      await until(() => out.connections === 2)
+      const third = dialPlain(out.port)
+      const [error] = await next(third.resume(), 'error')
+      assert.is(error.code, 'ECONNRESET')
+      await until(() => entries.length === 1)
+      assert.match(entries[0]?.detail ?? '', /^2 connections (from 127\.0\.0\.1 )?are open$/)
+      assert.is(entries[0]?.ended, 'limit')
+    }
+  },
+)
+
+check('whoever is not let in is told of, with the key that was proved', async () => {
+  const entries: TunnelEntry[] = []
+  const onEnd = (entry: TunnelEntry) => void entries.push(entry)
+  const into = await expose(HERE, 1, { keyPair: serverKeys, authorize: () => false, onEnd })
+  await rejects(dial(into.port), 'PEER_NOT_AUTHORIZED')
+  track(net.connect(into.port, '127.0.0.1')).end('no hello')
+  await until(() => entries.length === 2)
+  assert.equal(entries.map(it => [it.ended, it.peer]).sort(), [
+    ['channel', null],
+    ['refused', encodePublicKey(clientKeys.publicKey)],
+  ])
+})
+
+check('a connection that has been open for as long as is allowed is ended, at both sides', async () => {
+  const entries: TunnelEntry[] = []
+  const onEnd = (entry: TunnelEntry) => void entries.push(entry)
+  const service = await plainServer(socket => void socket.on('error', () => {}).resume())
+  const into = await expose(HERE, service, { ...known, maxLifetime: 1, onEnd })
+  const [error] = await next(dialNow(into.port).resume(), 'error')
+  assert.is(error.code, 'PEER_ALERT')
+  const plenty = await expose(HERE, service, known)
+  const target = { host: '127.0.0.1', port: plenty.port, serverKey: serverKeys.publicKey }
+  const out = await forward(0, target, { maxLifetime: 1, onEnd })
+  const [reset] = await next(dialPlain(out.port).resume(), 'error')
+  assert.is(reset.code, 'ECONNRESET')
+  await until(() => entries.length === 2)
+  assert.equal(
+    entries.map(it => it.ended),
+    ['lifetime', 'lifetime'],
+  )
+})
+
+check('who comes in while it closes is told so, and it does not wait for those who never come in', async () => {
+  let letIn = () => {}
+  const asked = new Promise<void>(resolve => {
+    letIn = resolve
+  })
+  let asks = 0
+  const authorize = async () => {
+    asks += 1
+    await asked
+    return true
+  }
+  const service = await plainServer(socket => void socket.on('error', () => {}).resume())
+  const late = await expose(HERE, service, { keyPair: serverKeys, authorize })
+  const told = next(dialNow(late.port).resume(), 'error')
+  await until(() => asks === 1)
+  const closing = late.close(60_000)
+  await until(() => late.closed)
+  letIn()
+  assert.match((await told)[0].message, /^PEER_ALERT: .* alert 4: the service takes no more clients/)
+  await closing
+
+  const strange = await expose(HERE, service, { ...known, handshakeTimeout: 0 })
+  const silent = track(net.connect(strange.port, '127.0.0.1')).on('error', () => {})
+  await until(() => strange.pendingHandshakes === 1)
+  const gone = next(silent.resume(), 'close')
+  await strange.close()
+  await gone
+  for (const wrong of ['30s', -1, Number.NaN]) await rejects(strange.close(wrong as never), 'USE_BAD_OPTION')
+})
+
+check(
+  'its health is that of the other side, tried where no client has: no place free, and closed, are told too',
+  async () => {
+    const service = track(
+      net.createServer(
+        socket =>
+          void track(socket)
+            .on('error', () => {})
+            .resume(),
+      ),
+    )
+    const port = await listen(service)
+    const into = await expose(HERE, port, { ...known, maxConnections: 1, retry: 0 })
+    assert.is(await into.check(), '')
+    const client = await dial(into.port)
+    assert.match(await into.check(), /1 connections are open/)
+    client.destroy()
+    await until(() => into.connections === 0)
+    const target = { host: '127.0.0.1', port: into.port, serverKey: serverKeys.publicKey }
+    const out = await forward(0, target, { retry: 0 })
+    assert.is(await out.check(), '')
+    await into.close()
+    assert.is(await into.check(), 'it is closed')
+
+    const away = await expose(HERE, { path: '/nonexistent/socket' }, { ...known, retry: 0 })
+    assert.match(await away.check(), /ENOENT/)
+    const toAway = await forward(0, { ...target, port: away.port }, { retry: 0 })
+    assert.match(await toAway.check(), /cannot be reached/)
+    const other = await forward(0, { ...target, port: away.port, serverKey: clientKeys.publicKey }, { retry: 0 })
+    assert.match(await other.check(), /^PEER_KEY_MISMATCH: /)
+  },
+)
+
+check('a server’s keys roll: clients of either key come through, and those that are there stay', async () => {
+  const newKeys = generateKeyPair()
+  const service = await plainServer(socket => void socket.on('error', () => {}).pipe(socket))
+  const into = await expose(HERE, service, known)
+  const first = await dial(into.port)
+  into.setKeyPairs({ keyPairs: [newKeys, serverKeys] })
+  const others = [await dial(into.port), await dial(into.port, newKeys.publicKey)]
+  into.setKeyPairs({ keyPair: newKeys })
+  await rejects(dial(into.port), 'PEER_KEY_MISMATCH')
+  for (const it of [first, ...others]) {
+    it.write('x')
+    assert.is(String(await next(it, 'data')), 'x')
+  }
+  assert.throws(() => into.setKeyPairs({} as never), /USE_BAD_KEY/)
+})
+
+check('a service learns who comes by the PROXY protocol, and before all else', async () => {
+  const first = new Promise<Buffer>(resolve => {
+    plainServer(socket => void socket.on('error', () => {}).once('data', resolve)).then(async port => {
+      const into = await expose(HERE, port, { ...known, proxyProtocol: 'v2' })
+      const client = await dial(into.port)
+      client.write('hello')
+    })
+  })
+  const header = await first
+  assert.is(header.subarray(0, 12).toString('latin1'), '\r\n\r\n\0\r\nQUIT\n')
+  assert.ok(header.includes(Buffer.from(clientKeys.publicKey)))
+})
+
+check('a peer that is gone without a word is found out, by the command’s times', async () => {
+  const service = await plainServer(socket => void socket.on('error', () => {}).resume())
+  const alive: [boolean, number][] = []
+  const setKeepAlive = net.Socket.prototype.setKeepAlive
+  net.Socket.prototype.setKeepAlive = function (enable, delay) {
+    alive.push([enable === true, delay ?? 0])
+    return setKeepAlive.call(this, enable, delay)
+  }
+  try {
+    await dial((await expose(HERE, service, known)).port)
+    await until(() => alive.length > 0)
+    await dial((await expose(HERE, service, { ...known, keepAlive: false })).port)
+    await until(() => alive.length > 1)
+  } finally {
+    net.Socket.prototype.setKeepAlive = setKeepAlive
+  }
+  assert.equal(alive, [
+    [true, 60_000],
+    [false, 60_000],
+  ])
 })
 
 test.run()

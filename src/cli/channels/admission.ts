@@ -1,25 +1,18 @@
 // Where channels come in: limits, who is authorized, and dropping those who no longer are.
 
-import net from 'node:net'
-import type { Duplex } from 'node:stream'
 import { AuthorizedClients } from '../../node/files/authorized-clients.js'
-import {
-  ChannelError,
-  createServer,
-  encodePublicKey,
-  type Peer,
-  type SecureServer,
-  type SecureSocket,
-} from '../../node/index.js'
-import { FAILED, guarded, guardListeners } from '../../tunnel/guard.js'
-import { type Ending, reasonOf, tell } from '../../tunnel/splice.js'
-import { ALERT_NOT_AUTHORIZED, ALERT_SHUTTING_DOWN } from '../../wire/stream.js'
+import { ChannelError, encodePublicKey, type Peer, type SecureSocket } from '../../node/index.js'
+import { ChannelListener } from '../../tunnel/channel-listener.js'
+import { FAILED, guardListeners } from '../../tunnel/guard.js'
+import type { Limits } from '../../tunnel/limits.js'
+import { reasonOf } from '../../tunnel/splice.js'
+import type { TunnelEntry } from '../../tunnel/tunnel.js'
+import { ALERT_NOT_AUTHORIZED } from '../../wire/stream.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import type { ListenPlace } from '../frame/place.js'
 import { logTrouble } from '../frame/watched.js'
 import type { KeyFiles, ServerKeys } from '../keys/key-files.js'
-import { Counter, type Limits, remoteText } from '../service/listener.js'
 import type { PendingOptions } from '../service/options.js'
 import type { Live, Service } from '../service/service.js'
 import { Throttle } from '../service/throttle.js'
@@ -92,11 +85,8 @@ export class Admission {
   #options: AdmissionOptions
   #onClient: (client: Client) => Live
   #authorized: AuthorizedClients<Live> | undefined
-  #counter: Counter
+  #channels: ChannelListener
   #throttle = new Throttle()
-  #secure: SecureServer
-  /** Ends what is still shaking hands. */
-  #hurry = new AbortController()
   /** Who was said to ask for another key than the newest. */
   #late = new Set<string>()
 
@@ -105,68 +95,38 @@ export class Admission {
     this.#service = service
     this.#options = options
     this.#onClient = onClient
-    this.#counter = new Counter(options.limits)
-    const { keys, heartbeat, onKeys, authorized, pending, protocol } = options
-    this.#secure = createServer({
+    const { keys, heartbeat, tcpKeepAlive, onKeys, authorized, pending, protocol } = options
+    const serve = {
       ...keys.current,
       allowHalfOpen: true,
       heartbeat,
+      keepAlive: tcpKeepAlive > 0,
+      keepAliveInitialDelay: tcpKeepAlive,
       versions: [protocol.version],
       allowTruncation: protocol.allowTruncation,
-      authorize: peer => this.#authorize(peer),
-      signal: this.#hurry.signal,
+      authorize: (peer: Peer) => this.#authorize(peer),
       ...pending,
       ...(onKeys && { onKeys }),
+    }
+    this.#channels = new ChannelListener(serve, options.limits, {
+      closed: () => service.closed,
+      hold: live => service.hold(live),
+      welcome: (socket, address) => this.#welcome(socket, address),
+      refused: entry => this.#refused(entry),
+      fault: error => service.fault(error),
     })
-    this.#secure.on('secureConnection', socket =>
-      guarded(
-        () => this.#welcome(socket),
-        error => this.#failed(socket, error),
-      ),
-    )
-    this.#secure.on('handshakeError', (error, transport) =>
-      guarded(
-        () => this.#refused(error, transport),
-        fault => service.fault(fault),
-      ),
-    )
     service.onReload(() => keys.reload(it => this.#changeKeys(it)))
     service.onHealth(() => keys.trouble)
-    service.onClosing(() => this.#awaitHandshakes())
-    service.countPending({
-      pending: () => this.#secure.pendingHandshakes,
-      refused: () => this.#secure.refusedClients,
-    })
-    service.onHealth(() => this.#counter.trouble, true)
+    service.onClosing(() => this.#channels.awaitHandshakes())
+    const { secure, counter } = this.#channels
+    service.countPending({ pending: () => secure.pendingHandshakes, refused: () => secure.refusedClients })
+    service.onHealth(() => counter.trouble, true)
     if (authorized !== undefined) this.#authorized = this.#watch(authorized)
   }
 
   /** @returns where it listens */
   async open(): Promise<string> {
-    const { tcpKeepAlive } = this.#options
-    const server = net.createServer({
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: tcpKeepAlive > 0,
-      keepAliveInitialDelay: tcpKeepAlive,
-    })
-    server.on('connection', transport => {
-      const fail = (error: Error) => {
-        this.#service.fault(error)
-        transport.destroy()
-      }
-      guardListeners(transport, fail)
-      guarded(() => this.#admit(transport), fail)
-    })
-    return await this.#service.listen(server, this.#options.place)
-  }
-
-  #admit(transport: net.Socket): void {
-    const limit = this.#counter.refusal(transport)
-    if (limit === undefined) return void this.#secure.emit('connection', transport)
-    transport.on('error', () => {})
-    transport.destroy()
-    this.#recordRefused({ how: 'limit', detail: limit }, remoteText(transport), null)
+    return await this.#service.listen(this.#channels.server, this.#options.place)
   }
 
   #authorize({ publicKeyText: key, remoteAddress: ip }: Peer): Credentials {
@@ -175,15 +135,8 @@ export class Admission {
     return { key, name: this.#authorized?.entryOf(key)?.name ?? null, ip }
   }
 
-  #welcome(socket: SecureSocket): void {
+  #welcome(socket: SecureSocket, address: string): void {
     const { key, name, ip } = socket.authorization as Credentials
-    const address = remoteText(socket)
-    if (this.#service.closed) return this.#turnAway(socket, ALERT_SHUTTING_DOWN, 'the service takes no more clients')
-    const limit = this.#counter.admit(socket)
-    if (limit !== undefined) {
-      this.#recordRefused({ how: 'limit', detail: limit }, address, key)
-      return this.#turnAway(socket, 1, 'too many connections are open')
-    }
     const live = this.#onClient({ socket, key, name, address, ...this.#wanted(socket, name ?? key, address) })
     this.#service.track(live)
     this.#authorized?.enter(live, { key, name: name ?? key, ip })
@@ -211,65 +164,20 @@ export class Admission {
   }
 
   #changeKeys(keys: ServerKeys): void {
-    this.#secure.setKeyPairs(keys)
+    this.#channels.secure.setKeyPairs(keys)
     this.#late.clear()
   }
 
-  /** It was let in, and cannot be served. */
-  #failed(socket: SecureSocket, error: Error): void {
-    const { key, name } = socket.authorization as Credentials
-    const address = remoteText(socket)
-    const detail = reasonOf(error)
-    this.#throttle.say(`${name ?? key} from ${address} cannot be served: ${detail}`)
-    this.#turnAway(socket, 1, FAILED)
-    const nothing = { received: 0, sent: 0, milliseconds: 0 }
-    this.#service.record({
-      time: new Date().toISOString(),
-      peer: key,
-      name,
-      address,
-      ...nothing,
-      ended: 'failed',
-      detail,
-    })
-    if (!this.#options.once) return
+  #refused(entry: TunnelEntry): void {
+    const { ended, detail, name, peer, address } = entry
+    const failed = ended === 'failed'
+    this.#throttle.say(
+      failed ? `${name ?? peer} from ${address} cannot be served: ${detail}` : `refused ${address}: ${detail}`,
+    )
+    this.#service.record(entry)
+    if (!failed || !this.#options.once) return
     process.exitCode = 1
     this.#service.close()
-  }
-
-  /** It is told so, and has a short while to hear it. */
-  #turnAway(socket: SecureSocket, alert: number, text: string): void {
-    const done = new Promise(resolve => socket.once('close', resolve))
-    this.#service.hold({ end: () => socket.destroy(), done })
-    tell(socket, alert, text)
-  }
-
-  #awaitHandshakes(): void {
-    const secure = this.#secure
-    if (secure.pendingHandshakes === 0) return
-    const done = new Promise<void>(resolve => {
-      // Behind the listeners that turn them away.
-      const check = () => setImmediate(() => secure.pendingHandshakes === 0 && resolve())
-      secure.on('secureConnection', check)
-      secure.on('handshakeError', check)
-    })
-    this.#service.hold({ end: () => this.#hurry.abort(), done })
-  }
-
-  #refused(error: Error, transport: Duplex): void {
-    const code = error instanceof ChannelError ? error.code : ''
-    const how = code === 'PEER_NOT_AUTHORIZED' ? 'refused' : code === 'LINK_LIMIT' ? 'limit' : 'channel'
-    const { remotePublicKey, cause } = error as ChannelError
-    const key = remotePublicKey ? encodePublicKey(remotePublicKey) : null
-    const detail = reasonOf(how === 'refused' && cause instanceof ChannelError ? cause : error)
-    this.#recordRefused({ how, detail }, remoteText(transport as net.Socket), key)
-  }
-
-  #recordRefused({ how, detail = '' }: Ending, address: string, peer: string | null): void {
-    this.#throttle.say(`refused ${address}: ${detail}`)
-    const time = new Date().toISOString()
-    const nothing = { name: null, received: 0, sent: 0, milliseconds: 0 }
-    this.#service.record({ time, peer, address, ...nothing, ended: how, detail })
   }
 
   #watch(path: string): AuthorizedClients<Live> {

@@ -1,16 +1,16 @@
 import type net from 'node:net'
 import type { SecureSocket } from '../../node/index.js'
 import { exposeOne } from '../../tunnel/join.js'
+import { proxyHeader } from '../../tunnel/proxy.js'
+import { probePlain, Reachability } from '../../tunnel/reachability.js'
 import { Admission, authorizedFile, authorizeOptions, type Client } from '../channels/admission.js'
 import { connectPlain } from '../channels/backend.js'
 import { keylogOption, keylogTo } from '../channels/keylog.js'
 import { protocolOf, protocolOptions } from '../channels/protocol.js'
-import { PROBE_MS, Reachability } from '../channels/reachability.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { isLocal, type Place, parseListen, parsePlain, placeText } from '../frame/place.js'
-import { proxyHeader } from '../join/proxy.js'
 import { KeyFiles, serverKeyOptions } from '../keys/key-files.js'
 import {
   aliveOption,
@@ -131,7 +131,11 @@ class Backend {
   #service: Service
   #target: Place
   #values: BackendValues
-  #reachability = new Reachability(() => this.#probe())
+  #reachability = new Reachability(() =>
+    probePlain(this.#values['connect-timeout'], timeout =>
+      connectPlain(this.#target, { timeout, retry: 0, signal: new AbortController().signal }),
+    ),
+  )
   #throttle = new Throttle()
 
   constructor(service: Service, target: Place, values: BackendValues) {
@@ -154,26 +158,14 @@ class Backend {
   async #reach(socket: SecureSocket, signal: AbortSignal): Promise<net.Socket> {
     const { 'connect-timeout': timeout, retry, 'tcp-keep-alive': keepAlive } = this.#values
     try {
-      const plain = await connectPlain(this.#target, { timeout, retry, signal })
-      this.#reachability.reached()
+      const plain = await this.#reachability.learn(connectPlain(this.#target, { timeout, retry, signal }), signal)
       if (keepAlive > 0) plain.setKeepAlive(true, keepAlive)
       if (this.#values['proxy-protocol']) plain.write(proxyHeader(socket))
       return plain
     } catch (error) {
-      if (!signal.aborted) {
-        this.#reachability.failed((error as Error).message)
-        this.#throttle.fail(error)
-      }
+      if (!signal.aborted) this.#throttle.fail(error)
       throw error
     }
-  }
-
-  /** A connection that is closed at once. */
-  async #probe(): Promise<void> {
-    const { 'connect-timeout': most } = this.#values
-    const timeout = most > 0 ? Math.min(most, PROBE_MS) : PROBE_MS
-    const plain = await connectPlain(this.#target, { timeout, retry: 0, signal: new AbortController().signal })
-    plain.on('error', () => {}).destroy()
   }
 }
 

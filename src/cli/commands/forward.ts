@@ -1,17 +1,16 @@
-import net from 'node:net'
+import type net from 'node:net'
 import { ERRORS } from '../../errors.js'
-import { ChannelError, type SecureSocket } from '../../node/index.js'
-import { guarded, guardListeners } from '../../tunnel/guard.js'
+import type { SecureSocket } from '../../node/index.js'
 import { forwardOne } from '../../tunnel/join.js'
-import { HIGH_WATER_MARK, retrying } from '../../tunnel/patience.js'
-import { acceptsPipes, reset } from '../../tunnel/plain.js'
+import { Counter } from '../../tunnel/limits.js'
+import { retrying } from '../../tunnel/patience.js'
+import { plainListener } from '../../tunnel/plain-listener.js'
+import { probeChannel, Reachability } from '../../tunnel/reachability.js'
 import { ADDRESS, type Dial, dialler, dialOptions } from '../channels/dial.js'
-import { PROBE_MS, Reachability } from '../channels/reachability.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { isLocal, type ListenPlace, parsePlainListen, placeText } from '../frame/place.js'
-import { Counter, remoteText } from '../service/listener.js'
 import { backendOptions, limitsOf, serviceOptions, serviceOptionsOf } from '../service/options.js'
 import { Service } from '../service/service.js'
 import { Throttle } from '../service/throttle.js'
@@ -85,7 +84,9 @@ class PlainListener {
   #dial: Dial
   #values: FrontValues
   #counter: Counter
-  #reachability = new Reachability(() => this.#probe())
+  #reachability = new Reachability(() =>
+    probeChannel(this.#values['connect-timeout'], timeout => this.#dial({ timeout })),
+  )
   #throttle = new Throttle()
 
   constructor(service: Service, dial: Dial, values: FrontValues) {
@@ -100,34 +101,18 @@ class PlainListener {
 
   server(): net.Server {
     const keepAlive = this.#values['tcp-keep-alive']
-    const server = net.createServer({
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: keepAlive > 0,
-      keepAliveInitialDelay: keepAlive,
-      highWaterMark: HIGH_WATER_MARK,
-    })
-    return server.on('connection', plain => {
-      const fail = (error: Error) => {
-        this.#service.fault(error)
-        reset(plain)
-      }
-      guardListeners(plain, fail)
-      guarded(() => this.#admit(plain, acceptsPipes(server)), fail)
+    const alive = { keepAlive: keepAlive > 0, keepAliveInitialDelay: keepAlive }
+    return plainListener(alive, this.#counter, {
+      fault: error => this.#service.fault(error),
+      refused: entry => {
+        this.#throttle.say(`refused ${entry.address}: ${entry.detail}`)
+        this.#service.record(entry)
+      },
+      take: (plain, pipe, address) => this.#take(plain, pipe, address),
     })
   }
 
-  #admit(plain: net.Socket, pipe: boolean): void {
-    const address = remoteText(plain)
-    const limit = this.#counter.admit(plain)
-    if (limit !== undefined) {
-      plain.on('error', () => {})
-      reset(plain)
-      this.#throttle.say(`refused ${address}: ${limit}`)
-      const nothing = { peer: null, name: null, received: 0, sent: 0, milliseconds: 0 }
-      this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail: limit })
-      return
-    }
+  #take(plain: net.Socket, pipe: boolean, address: string): void {
     this.#service.track(
       forwardOne(plain, pipe, {
         reach: signal => this.#reach(signal),
@@ -145,30 +130,14 @@ class PlainListener {
     const { 'connect-timeout': timeout, retry, 'tcp-keep-alive': keepAlive } = this.#values
     try {
       // The signal is the attempt's alone: an established channel ends by the splice.
-      const channel = await retrying({ timeout, retry, signal }, () => this.#dial({ timeout }))
-      this.#reachability.reached()
+      const dialled = retrying({ timeout, retry, signal }, () => this.#dial({ timeout }))
+      const channel = await this.#reachability.learn(dialled, signal)
       if (keepAlive > 0) channel.setKeepAlive(true, keepAlive)
       return channel
     } catch (error) {
-      if (!signal.aborted) {
-        this.#reachability.failed(Failure.of(error).message)
-        this.#throttle.fail(error)
-      }
+      if (!signal.aborted) this.#throttle.fail(error)
       throw error
     }
-  }
-
-  /** A channel that is ended at once: a server that refuses this key, or what it serves is away, says so. */
-  async #probe(): Promise<void> {
-    const { 'connect-timeout': most } = this.#values
-    const channel = await this.#dial({ timeout: most > 0 ? Math.min(most, PROBE_MS) : PROBE_MS })
-    const answer = new Promise<void>((resolve, reject) => {
-      channel.once('end', resolve)
-      channel.once('error', error => (isRefusal(error) ? reject(error) : resolve()))
-      setTimeout(resolve, ANSWER_MS).unref()
-    })
-    channel.resume().end()
-    await answer.finally(() => channel.on('error', () => {}).destroy())
   }
 }
 
@@ -177,12 +146,6 @@ function brokenOff(address: string, detail: string): Failure {
   const [code = ''] = detail.split(':')
   return new Failure(`${address}: ${detail}`, (ERRORS as Record<string, { next: string }>)[code]?.next)
 }
-
-function isRefusal(error: Error): boolean {
-  return error instanceof ChannelError && ['PEER_NOT_AUTHORIZED', 'PEER_ALERT'].includes(error.code)
-}
-
-const ANSWER_MS = 1000
 
 function checkLocal(place: ListenPlace, anywhere: boolean): void {
   if (anywhere || isLocal(place)) return

@@ -31,11 +31,6 @@ export function parsePlain(text: string, name = 'the plain address'): Place {
   return parsePlace(text, name, '127.0.0.1', Failure.usage)
 }
 
-/** An IPv4 client of a socket for both families is shown, and counted, by the address that it has. */
-export function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '')
-}
-
 /** Whether what is said there stays on this machine. A name is taken for what it says: only localhost is. */
 export function isLocal(place: ListenPlace): boolean {
   if (!('port' in place)) return true

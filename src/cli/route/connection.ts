@@ -1,10 +1,11 @@
 import type net from 'node:net'
 import type { Hello } from '../../engine/index.js'
 import { encodePublicKey } from '../../node/index.js'
+import { addressOf } from '../../tunnel/address.js'
 import { reset } from '../../tunnel/plain.js'
 import { type Ending, reasonOf } from '../../tunnel/splice.js'
 import type { AccessEntry } from '../service/access-log.js'
-import { remoteText } from '../service/listener.js'
+
 import type { Live } from '../service/service.js'
 import type { Backend } from './backends.js'
 import { relay } from './relay.js'
@@ -51,7 +52,7 @@ export class Route implements Live {
   async #run(): Promise<void> {
     const { client, hello, lifetime, onEnd } = this.#options
     const [time, started] = [new Date().toISOString(), performance.now()]
-    const address = remoteText(client)
+    const address = addressOf(client)
     const timer = lifetime > 0 ? setTimeout(() => this.end({ how: 'lifetime' }), lifetime) : undefined
     const { backend, ended, detail } = await this.#join().catch(error => this.#failed(error))
     clearTimeout(timer)

@@ -3,11 +3,14 @@ import { REFUSED_LINGER_MS } from '../../channel/options.js'
 import type { Hello, Router } from '../../engine/index.js'
 import { ChannelError, encodePublicKey } from '../../node/index.js'
 import { Pending, pendingLimits } from '../../node/pending.js'
+import { addressOf } from '../../tunnel/address.js'
 import { guarded, guardListeners } from '../../tunnel/guard.js'
+import { Counter, type Limits } from '../../tunnel/limits.js'
 import { acceptsPipes, reset } from '../../tunnel/plain.js'
+import { refusedEntry } from '../../tunnel/tunnel.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
-import { Counter, type Limits, remoteText } from '../service/listener.js'
+
 import type { PendingOptions } from '../service/options.js'
 import type { Service } from '../service/service.js'
 import { Throttle } from '../service/throttle.js'
@@ -116,7 +119,7 @@ export class Middlebox {
     } catch (error) {
       const stranger = strangerOf(received, error)
       this.#service.ignored(stranger)
-      this.#throttle.say(`ignored ${remoteText(socket)}: ${STRANGERS[stranger]}`)
+      this.#throttle.say(`ignored ${addressOf(socket)}: ${STRANGERS[stranger]}`)
       return 'ignored'
     }
   }
@@ -188,11 +191,10 @@ export class Middlebox {
   }
 
   #refuse(socket: net.Socket, detail: string): void {
-    const address = remoteText(socket)
+    const address = addressOf(socket)
     socket.destroy()
     this.#throttle.say(`refused ${address}: ${detail}`)
-    const nothing = { peer: null, name: null, received: 0, sent: 0, milliseconds: 0 }
-    this.#service.record({ time: new Date().toISOString(), address, ...nothing, ended: 'limit', detail })
+    this.#service.record(refusedEntry({ how: 'limit', detail, address }))
   }
 
   /** It is known what becomes of the connection. */

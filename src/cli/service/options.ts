@@ -1,15 +1,16 @@
 // The options that the commands which serve have in common.
 
+import type { Limits } from '../../tunnel/limits.js'
+import { MAX_CONNECTIONS } from '../../tunnel/options.js'
 import { parsePlainListen } from '../frame/place.js'
 import { duration, integer } from '../frame/values.js'
-import type { Limits } from './listener.js'
 import type { ServiceOptions } from './service.js'
 
 export const limitOptions = {
   'max-connections': {
     value: 'N',
     summary: 'how many connections may be open at once, without those that are not let in yet; 0 is no limit',
-    default: '4096',
+    default: String(MAX_CONNECTIONS),
     read: integer(0, 1_000_000),
   },
   'max-per-address': {

@@ -2,7 +2,7 @@
 // https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, section 2.2
 
 import { isIPv4, isIPv6 } from 'node:net'
-import { plainAddress } from '../frame/place.js'
+import { plainAddress } from './address.js'
 
 /** What a client’s connection is known by. Without addresses, as through a Unix socket, the backend learns the key alone. */
 export interface ProxiedClient {
