@@ -9,6 +9,47 @@ import { ALIVE_BYTES, ALIVE_INTERVAL } from '../wire/layout.js'
 import { CONTROL_ALIVE } from '../wire/stream.js'
 import type { ChannelOptions } from './options.js'
 
+/** The watch that an open socket keeps: `heartbeat` and `idleTimeout`, and the signs of life that both ends promise. */
+export class Signs {
+  #channel: LiveChannel
+  #liveness: Liveness
+  /** What holds the peer to its signs. An end asks for them only if it gives some itself. */
+  #expected: Liveness | undefined
+  #gives: boolean
+
+  constructor(channel: LiveChannel, options: ChannelOptions) {
+    this.#channel = channel
+    // The transport alone keeps the process alive.
+    this.#liveness = new Liveness(channel, options, true)
+    this.#gives = promiseSigns(channel.engine, options)
+  }
+
+  /** Bytes of the peer have come; or this end reads again. */
+  heard(): void {
+    this.#liveness.received()
+    this.#expected?.received()
+  }
+
+  /** Bytes have gone out. */
+  sent(): void {
+    this.#liveness.sent()
+  }
+
+  /** A control record has come. @throws ChannelError PEER_MALFORMED */
+  control(control: Control): void {
+    if (control.code !== CONTROL_ALIVE || !this.#gives) return
+    this.#expected?.stop()
+    this.#expected = expectSigns(this.#channel, control)
+  }
+
+  /** For good. */
+  stop(): void {
+    this.#liveness.stop()
+    this.#expected?.stop()
+    this.#gives = false
+  }
+}
+
 /** Seals what this end promises. False: it promises nothing. */
 export function promiseSigns(engine: Engine, { heartbeat = 0 }: ChannelOptions): boolean {
   if (heartbeat === 0 || engine.version === 1 || engine.writeEnded) return false

@@ -1,26 +1,22 @@
 import type { Duplex } from 'node:stream'
 import { setImmediate } from 'node:timers'
 import { Acceptance } from '../channel/acceptance.js'
-import { costOf } from '../channel/credit.js'
 import { alertError, cutShort, withCause } from '../channel/failures.js'
-import { type LiveChannel, Liveness } from '../channel/liveness.js'
+import type { LiveChannel } from '../channel/liveness.js'
 import { HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
 import type { Control, Engine } from '../engine/engine.js'
 import { badOption, checkInteger, checkString } from '../engine/snapshot.js'
 import { type Alert, ChannelError } from '../errors.js'
 import { bare, isBytes } from '../keys/given.js'
-import { CONTROL_ALIVE } from '../wire/stream.js'
 import { SocketCredit } from './credit.js'
 import { report } from './diagnostics.js'
 import { SocketIdentity } from './identity.js'
 import type { Link, LinkEvent, LinkHandler } from './link.js'
-import { IncomingMessages, readMessages } from './messages.js'
+import { readMessages } from './messages.js'
 import type { ChannelOptions } from './options.js'
-import { type Outgoing, partsOf } from './outgoing.js'
-import { Pieces } from './pieces.js'
-import { expectSigns, promiseSigns } from './signs-of-life.js'
-
-type Callback = (error?: Error | null) => void
+import { Receiving } from './receiving.js'
+import { type Callback, Sending } from './sending.js'
+import { Signs } from './signs-of-life.js'
 
 /** A client’s socket before its server has proved its key. */
 export interface Opening {
@@ -51,15 +47,9 @@ export let steps: SocketSteps
  * LINK_TRUNCATED. An alert from the peer is the error PEER_ALERT, or PEER_NOT_AUTHORIZED; what came before it is read first.
  */
 export class SecureSocket extends SocketIdentity {
-  /** Bytes of the application that have come in, and that were sealed. */
-  bytesRead = 0
-  /** As `bytesRead`, for what was sealed. */
-  bytesWritten = 0
   /** As of tls.TLSSocket: true until 'secureConnect'. */
   secureConnecting = false
   #opening: Opening | undefined
-  /** A write, or the end, that waits for 'secureConnect'. */
-  #onceSecure: (() => void) | undefined
   /** Undefined until the server has proved its key. */
   #attached: Link | undefined
   /** Whether somebody has read before there was anything to read from. */
@@ -70,20 +60,11 @@ export class SecureSocket extends SocketIdentity {
   #lastWords: Alert | undefined
   /** How long the transport stays behind this socket, for its last words to arrive, in ms. */
   #lingers = 0
-  #waitingWrite: Callback | undefined
-  #liveness: Liveness | undefined
-  /** Whether this end gives signs of life; then it may hold the peer to those that it promises. */
-  #givesSigns = false
-  #expected: Liveness | undefined
+  /** Undefined where neither end is watched. */
+  #signs: Signs | undefined
   #credit: SocketCredit | undefined
-  #rekeyDue = false
-  /** What ends of messages have counted for. */
-  #messageEnds = 0
-  /** Both are made when there are messages: most sockets have none, and many are idle. */
-  #outgoingMessages: WeakSet<Uint8Array> | undefined
-  #incomingMessages: IncomingMessages | undefined
-  /** What has come in this turn, and was not given to the stream yet. */
-  #pieces: Pieces | undefined
+  #sending = new Sending()
+  #receiving = new Receiving(this, () => this.destroyed || this.#link.pump())
 
   /** Users get sockets from `connect`, `connectSocket` and `createServer`. */
   constructor(engine: Engine, options: ChannelOptions, authorization?: object, opening?: Opening) {
@@ -109,19 +90,29 @@ export class SecureSocket extends SocketIdentity {
   static #handler: LinkHandler<SecureSocket> = {
     onEvent: (it, event) => (it.#onEvent(event) ? 'go on' : 'stop'),
     onError(it, error) {
-      it.#givePieces()
+      it.#receiving.givePieces()
       it.#failOnceRead(error)
     },
-    onTurn: it => (it.#givePieces() ? 'go on' : 'stop'),
+    onTurn: it => (it.#receiving.givePieces() ? 'go on' : 'stop'),
     onReceived(it) {
-      it.#heard()
+      it.#signs?.heard()
       it.refreshTimeout()
     },
     onSent(it) {
-      it.#liveness?.sent()
+      it.#signs?.sent()
       it.refreshTimeout()
     },
     onClosed: it => it.#onClosed(),
+  }
+
+  /** Bytes of the application that have come in. */
+  get bytesRead(): number {
+    return this.#receiving.bytes
+  }
+
+  /** Bytes of the application that were sealed. */
+  get bytesWritten(): number {
+    return this.#sending.bytes
   }
 
   /**
@@ -139,10 +130,7 @@ export class SecureSocket extends SocketIdentity {
    */
   rekey(): void {
     if (this.writableEnded || this.destroyed) throw new ChannelError('USE_CLOSED')
-    this.#rekeyDue = true
-    if (this.secureConnecting) return
-    this.#sealRekey()
-    this.#link.flush()
+    this.#sending.rekey()
   }
 
   /**
@@ -170,8 +158,7 @@ export class SecureSocket extends SocketIdentity {
       if (!isBytes(message)) throw badOption('message', message, 'a Uint8Array (TextEncoder makes one of text)')
       // A view of its own, by which it is known for a message on its way through the stream.
       const chunk = Buffer.from(message.buffer, message.byteOffset, message.byteLength)
-      this.#outgoingMessages ??= new WeakSet()
-      this.#outgoingMessages.add(chunk)
+      this.#sending.markMessage(chunk)
       this.write(chunk, error => (error ? reject(error) : resolve()))
     })
   }
@@ -184,7 +171,7 @@ export class SecureSocket extends SocketIdentity {
    * @throws ChannelError PEER_TOO_LONG for a longer one; what the socket failed with
    */
   messages(limit = 16_777_216): AsyncGenerator<Uint8Array, void, undefined> {
-    return readMessages(this, this.#messagesOfPeer, () => this.#read, limit)
+    return readMessages(this, this.#receiving.messages, () => this.#receiving.read, limit)
   }
 
   /**
@@ -204,7 +191,7 @@ export class SecureSocket extends SocketIdentity {
   // biome-ignore lint/suspicious/noExplicitAny: as Readable declares it
   override read(size?: number): any {
     const chunk = super.read(size)
-    this.#onTaken()
+    this.#receiving.onRead()
     return chunk
   }
 
@@ -214,22 +201,22 @@ export class SecureSocket extends SocketIdentity {
       return
     }
     if (!this.#failure) {
-      if (this.#link.stopped) this.#heard()
+      if (this.#link.stopped) this.#signs?.heard()
       return this.#link.pump()
     }
     // What came before the failure is read first.
-    if (this.readableLength > 0) this.#askAgain()
+    if (this.readableLength > 0) this.#receiving.askAgain()
     else this.destroy(this.#failure)
   }
 
   /** A small write goes out at once, but is done only behind this turn: so those that follow it wait, and go together. */
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
     const small = chunk.length < HIGH_WATER_MARK
-    this.#writeAll([chunk], small ? error => process.nextTick(callback, error) : callback)
+    this.#write([chunk], small ? error => process.nextTick(callback, error) : callback)
   }
 
   override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
-    this.#writeAll(
+    this.#write(
       chunks.map(it => it.chunk),
       callback,
     )
@@ -237,31 +224,31 @@ export class SecureSocket extends SocketIdentity {
 
   override _final(callback: Callback): void {
     if (this.#failure) return callback(this.#failure)
-    if (this.#opening) return this.#whenSecure(callback, () => this._final(callback))
+    if (this.#opening) return this.#sending.whenOpen(callback, () => this._final(callback))
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       if (this.#credit && !this.#credit.dataEnded) {
         this.#credit.endData()
-        return this.#flushed(callback)
+        return this.#sending.flushed(this.#link, callback)
       }
       this.#link.engine.end()
-      this.#flushed(error => (error ? callback(error) : this.#whenPeerEnded(() => this.#endTransport(callback))))
+      this.#sending.flushed(this.#link, error =>
+        error ? callback(error) : this.#whenPeerEnded(() => this.#endTransport(callback)),
+      )
     } catch (error) {
       callback(error as Error)
     }
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
-    this.#stopJudging()
+    this.#signs?.stop()
     this.#credit?.stop()
     this.stopTimeout()
     const failure = error && withCause(error, this.#attached?.transportError)
     const toWhoWaits = () => failure ?? new ChannelError('USE_CLOSED', 'the socket was destroyed')
     this.#acceptance.fail(toWhoWaits)
     this.#leaveLink(toWhoWaits)
-    const waiting = this.#waitingWrite
-    this.#waitingWrite = undefined
-    waiting?.(toWhoWaits())
+    this.#sending.fail(toWhoWaits)
     callback(failure)
     const role = this.#acceptance.role
     if (failure) report('error', role, this, failure)
@@ -298,10 +285,9 @@ export class SecureSocket extends SocketIdentity {
     this.#attached = link
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
     if (!this.#opening) this.haveTransport(link.transport)
-    // The transport alone keeps the process alive.
-    if (options.heartbeat || options.idleTimeout) this.#liveness = new Liveness(this.#live(), options, true)
+    if (options.heartbeat || options.idleTimeout) this.#signs = new Signs(this.#live(), options)
+    if (!this.#opening) this.#sending.open(link)
     link.handTo(this, SecureSocket.#handler)
-    this.#givesSigns = promiseSigns(link.engine, options)
     setImmediate(() => {
       if (this.destroyed) return
       // What was sealed before the application had it goes with its first write, or now.
@@ -316,19 +302,9 @@ export class SecureSocket extends SocketIdentity {
     if (!this.#opening) return
     this.#opening = undefined
     this.secureConnecting = false
-    const waiting = this.#onceSecure
-    this.#onceSecure = undefined
-    waiting?.()
+    this.#sending.open(this.#link)
     report('handshake', 'client', this)
     this.#tell('secureConnect')
-  }
-
-  #whenSecure(callback: Callback, go: () => void): void {
-    this.#waitingWrite = callback
-    this.#onceSecure = () => {
-      this.#waitingWrite = undefined
-      go()
-    }
   }
 
   /** What a listener throws is a bug of the application’s, and no failure of the channel. */
@@ -346,9 +322,9 @@ export class SecureSocket extends SocketIdentity {
   #onEvent(event: LinkEvent): boolean {
     this.#acceptance.heard(event)
     if (this.#opening?.untilAccepted && this.#acceptance.accepted) this.#secured()
-    if (event === 'data') return this.#onData(false)
-    if (event === 'message') return this.#onData(true)
-    const wantsMore = this.#givePieces()
+    if (event === 'data') return this.#receiving.take(this.#link.engine, false)
+    if (event === 'message') return this.#receiving.take(this.#link.engine, true)
+    const wantsMore = this.#receiving.givePieces()
     switch (event) {
       case 'control':
         return this.#onControl(this.#link.engine.controlReceived as Control) && wantsMore
@@ -363,89 +339,16 @@ export class SecureSocket extends SocketIdentity {
     }
   }
 
-  #onData(endOfMessage: boolean): boolean {
-    const { engine } = this.#link
-    const { length } = engine.dataWindow()
-    const cost = costOf(length, endOfMessage)
-    this.#credit?.opened(cost)
-    this.#messageEnds += cost - length
-    this.bytesRead += length
-    const hasRoom = !endOfMessage || this.#messagesOfPeer.add(this.bytesRead, this.#read - length)
-    const goesOn = hasRoom || this.#credit?.readsAhead === true
-    if (length === 0) {
-      this.#onTaken()
-      return goesOn
-    }
-    this.#pieces ??= new Pieces()
-    const wantsMore = this.#pieces.hasRoomFor(length) || this.#givePieces()
-    if (!this.#pieces.hasRoomFor(length)) {
-      return this.#pushData(engine.readData(Buffer.allocUnsafeSlow)) && wantsMore && goesOn
-    }
-    this.#pieces.add(engine)
-    return wantsMore && goesOn
-  }
-
-  get #messagesOfPeer(): IncomingMessages {
-    this.#incomingMessages ??= new IncomingMessages(() => this.destroyed || this.#link.pump())
-    return this.#incomingMessages
-  }
-
-  /** False: the stream has enough. */
-  #givePieces(): boolean {
-    const pieces = this.#pieces?.take()
-    return !pieces || this.#pushData(pieces)
-  }
-
-  /** In memory of its own. */
-  #pushData(data: Uint8Array): boolean {
-    const wantsMore = this.#give(data)
-    this.#onTaken()
-    return wantsMore || (!this.destroyed && this.#credit?.readsAhead === true)
-  }
-
-  /** What a listener throws is a bug of the application’s, and not caught, as in net. The channel has not failed, and goes on. */
-  #give(data: Uint8Array | null): boolean {
-    try {
-      return this.push(data)
-    } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
-      setImmediate(() => this.destroyed || this.read(0))
-      return false
-    }
-  }
-
-  /** A push of nothing: the stream calls `_read` again when its buffer has room. */
-  #askAgain(): void {
-    this.push(NOTHING)
-  }
-
   #onControl(control: Control): boolean {
-    if (control.code === CONTROL_ALIVE && this.#givesSigns) {
-      this.#expected?.stop()
-      this.#expected = expectSigns(this.#live(), control)
-    }
-    if (SocketCredit.startsWith(control)) {
-      const soFar = { opened: this.#opened, sent: this.bytesWritten }
-      this.#credit ??= new SocketCredit(this.#link, soFar, this.readableLength)
+    this.#signs?.control(control)
+    if (!this.#credit && SocketCredit.startsWith(control)) {
+      const soFar = { opened: this.#receiving.opened, sent: this.#sending.bytes }
+      this.#credit = new SocketCredit(this.#link, soFar, this.readableLength)
+      this.#sending.credit = this.#credit
+      this.#receiving.credit = this.#credit
     }
     if (this.#credit?.received(control)) this.#onDataEnd()
     return true
-  }
-
-  /** The application has read, or may have. */
-  #onTaken(): void {
-    this.#credit?.taken(this.#opened - this.readableLength - (this.#pieces?.length ?? 0))
-  }
-
-  /** How many of the application’s bytes it has read. */
-  get #read(): number {
-    return this.bytesRead - this.readableLength - (this.#pieces?.length ?? 0)
-  }
-
-  get #opened(): number {
-    return this.bytesRead + this.#messageEnds
   }
 
   #onEnd(): void {
@@ -459,9 +362,9 @@ export class SecureSocket extends SocketIdentity {
     const { engine } = this.#link
     const due = this.#credit?.finalDue
     if (due) engine.end()
-    if (!engine.writeEnded) return void this.#give(null)
+    if (!engine.writeEnded) return void this.#receiving.give(null)
     this.#link.flush()
-    const end = (error?: Error | null) => (error ? this.destroy(error) : this.#give(null))
+    const end = (error?: Error | null) => (error ? this.destroy(error) : this.#receiving.give(null))
     this.#whenPeerEnded(() => (due ? this.#endTransport(end) : end()))
   }
 
@@ -474,69 +377,9 @@ export class SecureSocket extends SocketIdentity {
     this.#link.transport.end((error?: Error | null) => callback(error && cutShort(error)))
   }
 
-  /** Calls back when the transport has taken what was sealed. */
-  #flushed(callback: Callback): void {
-    if (this.#link.flush()) callback()
-    else this.#whenWritable(callback)
-  }
-
-  /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
-  #writeAll(chunks: Uint8Array[], callback: Callback): void {
-    if (this.#opening) return this.#whenSecure(callback, () => this.#writeAll(chunks, callback))
-    const parts = partsOf(chunks, this.#outgoingMessages)
-    const go = (error?: Error | null): void => {
-      if (error ?? this.#failure) return callback(error ?? this.#failure)
-      let waitsFor: 'nothing' | 'credit' | 'transport'
-      try {
-        waitsFor = this.#sealParts(parts)
-      } catch (caught) {
-        return callback(caught as Error)
-      }
-      if (waitsFor === 'credit') this.#whenGranted(go)
-      else if (waitsFor === 'transport') this.#whenWritable(parts.length > 0 ? go : callback)
-      else callback()
-    }
-    go()
-  }
-
-  #sealParts(parts: Outgoing[]): 'nothing' | 'credit' | 'transport' {
-    if (this.#rekeyDue) this.#sealRekey()
-    for (let part = parts[0]; part; part = parts[0]) {
-      const waitsFor = this.#sealFrom(part)
-      if (part.source.left === 0 && part.end === 0) parts.shift()
-      if (waitsFor !== 'nothing') return waitsFor
-    }
-    return 'nothing'
-  }
-
-  #sealFrom(part: Outgoing): 'nothing' | 'credit' | 'transport' {
-    const { source } = part
-    const { engine } = this.#link
-    while (source.left > 0 || part.end > 0) {
-      const room = this.#credit?.room ?? Number.POSITIVE_INFINITY
-      if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
-      // A message ends with its last byte, if credit lets it.
-      const ends = part.end > 0 && source.left + part.end <= room
-      let written = 0
-      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left, room))
-      else engine.write(NOTHING, 0, true)
-      const ended = ends && source.left === 0
-      this.bytesWritten += written
-      this.#credit?.sent(written + (ended ? part.end : 0))
-      if (ended) part.end = 0
-      if (!this.#link.flush()) return 'transport'
-    }
-    return 'nothing'
-  }
-
-  #sealRekey(): void {
-    try {
-      this.#link.engine.rekey()
-      this.#rekeyDue = false
-    } catch (error) {
-      // If the engine has failed, who reads finds out.
-      this.#rekeyDue = error instanceof ChannelError && error.code === 'USE_SEND_FULL'
-    }
+  #write(chunks: Uint8Array[], callback: Callback): void {
+    if (this.#failure) callback(this.#failure)
+    else this.#sending.write(chunks, callback)
   }
 
   /** Who the peer was can be asked when the engine is gone. Until then nothing is kept of it twice. */
@@ -544,27 +387,9 @@ export class SecureSocket extends SocketIdentity {
     void [this.remotePublicKey, this.localPublicKey, this.handshakeHash]
   }
 
-  #whenWritable(callback: Callback): void {
-    if (this.#link.transport.destroyed) return callback(cutShort(this.#link.transportError))
-    this.#waitingWrite = callback
-    this.#link.whenWritable(() => {
-      this.#waitingWrite = undefined
-      callback()
-    })
-  }
-
-  #whenGranted(callback: Callback): void {
-    this.#waitingWrite = callback
-    this.#credit?.whenGranted(() => {
-      if (this.#waitingWrite !== callback) return
-      this.#waitingWrite = undefined
-      callback()
-    })
-  }
-
   /** Sends an alert, and closes when the peer has. */
   #leave({ code, text }: Alert, callback: Callback): void {
-    this.#stopJudging()
+    this.#signs?.stop()
     this.#remember()
     this.#link.engine.alert(code, text)
     const onClosed = () => {
@@ -577,26 +402,15 @@ export class SecureSocket extends SocketIdentity {
   /** Fails with what the peer or the link did, once what came before it was read; at once where a write waits. */
   #failOnceRead(error: Error): void {
     this.#failure ??= withCause(error, this.#link.transportError)
-    if (this.readableLength === 0 || this.#waitingWrite) this.destroy(this.#failure)
+    if (this.readableLength === 0 || this.#sending.waits) this.destroy(this.#failure)
     // Else `_read` finds it.
-    else this.#askAgain()
+    else this.#receiving.askAgain()
   }
 
   /** What was received is read on; but where nothing is to be read, or a write waits, nothing else would tell. */
   #onClosed(): void {
     if (this.#failure || this.writableFinished) return
-    if (this.#waitingWrite || this.readableEnded || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
-  }
-
-  #heard(): void {
-    this.#liveness?.received()
-    this.#expected?.received()
-  }
-
-  #stopJudging(): void {
-    this.#liveness?.stop()
-    this.#expected?.stop()
-    this.#givesSigns = false
+    if (this.#sending.waits || this.readableEnded || this.#link.engine.readEnded) this.#failOnceRead(cutShort())
   }
 
   #live(): LiveChannel {
@@ -626,5 +440,4 @@ export class SecureSocket extends SocketIdentity {
   }
 }
 
-const NOTHING = new Uint8Array()
 const HIGH_WATER_MARK = 64 * 1024

@@ -1,0 +1,152 @@
+import { cutShort } from '../channel/failures.js'
+import { ChannelError } from '../errors.js'
+import type { SocketCredit } from './credit.js'
+import type { Link } from './link.js'
+import { type Outgoing, partsOf } from './outgoing.js'
+
+export type Callback = (error?: Error | null) => void
+
+/** A socket's own direction: what was written is sealed as the transport takes it, and as the peer grants it. */
+export class Sending {
+  /** How many bytes of the application were sealed. */
+  bytes = 0
+  /** Undefined as long as the peer has not begun with it. */
+  credit: SocketCredit | undefined
+  /** Undefined until what is written goes out. */
+  #link: Link | undefined
+  #onceOpen: (() => void) | undefined
+  /** Of the write, or the end, that waits: for the start, the transport, or credit. */
+  #waiting: Callback | undefined
+  #rekeyDue = false
+  /** Made when there are messages: most sockets have none, and many are idle. */
+  #messages: WeakSet<Uint8Array> | undefined
+
+  /** What was written goes out from here on. */
+  open(link: Link): void {
+    this.#link = link
+    const go = this.#onceOpen
+    this.#onceOpen = undefined
+    go?.()
+  }
+
+  /** Whether a write, or the end, waits. */
+  get waits(): boolean {
+    return this.#waiting !== undefined
+  }
+
+  /** Who waits is told. It is made only if somebody does. */
+  fail(reason: () => Error): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.(reason())
+  }
+
+  /** This chunk, when it is written, is a message. */
+  markMessage(chunk: Uint8Array): void {
+    this.#messages ??= new WeakSet()
+    this.#messages.add(chunk)
+  }
+
+  /** Turns the key over now; if there is no room for it, ahead of what is written next. */
+  rekey(): void {
+    this.#rekeyDue = true
+    if (!this.#link) return
+    this.#sealRekey(this.#link)
+    this.#link.flush()
+  }
+
+  /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
+  write(chunks: Uint8Array[], callback: Callback): void {
+    const link = this.#link
+    if (!link) return this.whenOpen(callback, () => this.write(chunks, callback))
+    const parts = partsOf(chunks, this.#messages)
+    const go = (error?: Error | null): void => {
+      if (error) return callback(error)
+      let waitsFor: 'nothing' | 'credit' | 'transport'
+      try {
+        waitsFor = this.#sealParts(link, parts)
+      } catch (caught) {
+        return callback(caught as Error)
+      }
+      if (waitsFor === 'credit') this.#whenGranted(go)
+      else if (waitsFor === 'transport') this.#whenWritable(link, parts.length > 0 ? go : callback)
+      else callback()
+    }
+    go()
+  }
+
+  /** Goes on when what is written goes out. @param callback is told if it never does */
+  whenOpen(callback: Callback, go: () => void): void {
+    this.#waiting = callback
+    this.#onceOpen = () => {
+      this.#waiting = undefined
+      go()
+    }
+  }
+
+  /** Calls back when the transport has taken what was sealed. */
+  flushed(link: Link, callback: Callback): void {
+    if (link.flush()) callback()
+    else this.#whenWritable(link, callback)
+  }
+
+  #sealParts(link: Link, parts: Outgoing[]): 'nothing' | 'credit' | 'transport' {
+    if (this.#rekeyDue) this.#sealRekey(link)
+    for (let part = parts[0]; part; part = parts[0]) {
+      const waitsFor = this.#sealFrom(link, part)
+      if (part.source.left === 0 && part.end === 0) parts.shift()
+      if (waitsFor !== 'nothing') return waitsFor
+    }
+    return 'nothing'
+  }
+
+  #sealFrom(link: Link, part: Outgoing): 'nothing' | 'credit' | 'transport' {
+    const { source } = part
+    const { engine } = link
+    while (source.left > 0 || part.end > 0) {
+      const room = this.credit?.room ?? Number.POSITIVE_INFINITY
+      if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
+      // A message ends with its last byte, if credit lets it.
+      const ends = part.end > 0 && source.left + part.end <= room
+      let written = 0
+      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left, room))
+      else engine.write(NOTHING, 0, true)
+      const ended = ends && source.left === 0
+      this.bytes += written
+      this.credit?.sent(written + (ended ? part.end : 0))
+      if (ended) part.end = 0
+      if (!link.flush()) return 'transport'
+    }
+    return 'nothing'
+  }
+
+  #sealRekey({ engine }: Link): void {
+    try {
+      engine.rekey()
+      this.#rekeyDue = false
+    } catch (error) {
+      // If the engine has failed, who reads finds out.
+      this.#rekeyDue = error instanceof ChannelError && error.code === 'USE_SEND_FULL'
+    }
+  }
+
+  #whenWritable(link: Link, callback: Callback): void {
+    if (link.transport.destroyed) return callback(cutShort(link.transportError))
+    this.#waiting = callback
+    link.whenWritable(() => {
+      this.#waiting = undefined
+      callback()
+    })
+  }
+
+  #whenGranted(callback: Callback): void {
+    this.#waiting = callback
+    this.credit?.whenGranted(() => {
+      if (this.#waiting !== callback) return
+      this.#waiting = undefined
+      callback()
+    })
+  }
+}
+
+const NOTHING = new Uint8Array()
