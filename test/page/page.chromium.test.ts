@@ -1,95 +1,18 @@
-// The page in Chromium, from a file: every step, every break, both versions, links, captures of real traffic. It asks for nothing over
-// any network, says nothing on the console, and axe finds nothing.
+// The page in Chromium, from a file: every step, every break, both versions, links. It asks for nothing over any network, says nothing on
+// the console, and axe finds nothing.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync } from 'node:zlib'
-import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { pageWith } from '../../src/cli/wire/page.js'
 import { tell } from '../../src/page/run/tell.js'
-import { findRuntime } from '../runtimes/binaries.js'
-import { FLAGS } from '../runtimes/browser.js'
-import { Capturing, cannotCapture } from '../support/capturing.js'
 import { changedCore, wasm } from '../support/engines.js'
-import { cleanUpAfter, dial, guarded, readAll, serve } from '../support/sockets.js'
+import { axeFinds, clickAll, inChromium, whole } from './chromium.js'
 
 const test = suite('page')
-cleanUpAfter(test)
-const found = findRuntime('chromium')
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const folder = mkdtempSync(join(tmpdir(), 'nopki-page-'))
-const whole = pageWith(undefined)
+const { check, withPage } = inChromium(test)
 const PICTURE = new URL('../../../docs/wire.png', import.meta.url)
-let browser: Browser
-
-test.before(async () => {
-  if (typeof found !== 'string') browser = await chromium.launch({ executablePath: found.path, args: FLAGS })
-})
-test.after(async () => {
-  await browser?.close()
-  rmSync(folder, { recursive: true })
-})
-
-function check(name: string, body: () => Promise<void>): void {
-  if (typeof found === 'string') {
-    console.log(`skipped: ${found}`)
-    test.skip(name, () => {})
-  } else guarded(test, name, body, 120_000)
-}
-
-interface View {
-  hash?: string
-  html?: string
-  width?: number
-  dark?: boolean
-}
-
-/** Opens the page from a file, for as long as `use` takes; whatever it loads or complains of is a failure. */
-async function withPage(view: View, use: (page: Page) => Promise<void>): Promise<void> {
-  const { hash = '', html = whole, width = 1440, dark = false } = view
-  const file = join(folder, 'page.html')
-  writeFileSync(file, html)
-  const context = await browser.newContext({
-    viewport: { width, height: 900 },
-    colorScheme: dark ? 'dark' : 'light',
-    reducedMotion: 'reduce',
-  })
-  const page = await context.newPage()
-  const troubles: string[] = []
-  page.on('pageerror', error => troubles.push(error.stack ?? error.message))
-  page.on('console', message => troubles.push(message.text()))
-  page.on('request', request => {
-    if (!/^(?:file:.*page\.html|data:)/.test(request.url())) troubles.push(`asks for ${request.url()}`)
-  })
-  try {
-    await page.goto(`${pathToFileURL(file)}${hash && `#${hash}`}`)
-    await page.waitForSelector('main > *')
-    await use(page)
-    assert.equal(troubles, [])
-  } finally {
-    await context.close()
-  }
-}
-
-/** What axe finds, in a line each. */
-async function axeFinds(page: Page): Promise<string[]> {
-  // Not as a script of the page: its policy forbids others.
-  const run = `${axe}; axe.run(document, { resultTypes: ['violations'] })`
-  const { violations } = (await page.evaluate(run)) as {
-    violations: { id: string; nodes: { html: string; failureSummary: string }[] }[]
-  }
-  return violations.map(it => `${it.id}: ${it.nodes[0]?.html.slice(0, 160)} ${it.nodes[0]?.failureSummary}`)
-}
-
-/** What is clicked is then of another kind: so the first is clicked, until there is none. */
-async function clickAll(locator: Locator): Promise<void> {
-  while ((await locator.count()) > 0) await locator.first().click()
-}
 
 const titleOf = (page: Page) => page.locator('.transport h2').innerText()
 const next = (page: Page) => page.getByRole('button', { name: 'next step' }).click()
@@ -301,7 +224,7 @@ check('keys: arrows step, and every field is reached with Tab', async () => {
 })
 
 for (const dark of [false, true]) {
-  for (const width of [1440, 390]) {
+  for (const width of [1440, 375, 320]) {
     check(
       `axe finds nothing: ${dark ? 'dark' : 'light'}, ${width} pixels wide; and nothing is wider than the page`,
       async () => {
@@ -326,38 +249,6 @@ for (const dark of [false, true]) {
     )
   }
 }
-
-const reason = cannotCapture('tcpdump')
-check(`a capture of real traffic, dropped with its key log${reason ? ': left out' : ''}`, async () => {
-  if (reason) return void console.log(`skipped: ${reason}`)
-  const { server, port } = await serve()
-  server.on('secureConnection', socket => socket.pipe(socket))
-  const capturing = await Capturing.start('tcpdump', [port])
-  const keys: string[] = []
-  const client = await dial(port, { allowHalfOpen: true, onKeys: line => keys.push(line) })
-  const back = readAll(client)
-  client.end('words that went over a real socket')
-  await back
-  const capture = await capturing.stop()
-  await withPage({ hash: 'tab=capture' }, async page => {
-    await page.locator('[data-give="file"]').setInputFiles({ name: 'traffic.pcap', mimeType: '', buffer: capture })
-    const dialogue = page.locator('.dialogue')
-    assert.match(await dialogue.innerText(), new RegExp(`127.0.0.1:${port}`))
-    assert.is(await dialogue.locator('.inside').count(), 0, 'sealed')
-    await page.locator('[data-give="keys"]').fill(keys.join('\n'))
-    await clickAll(dialogue.locator('.head[aria-expanded="false"]'))
-    assert.match(await dialogue.innerText(), /words that went over a real socket/)
-    assert.equal(await axeFinds(page), [])
-  })
-  const comment = '# </script><script>document.title = "owned"</script><!-- <script>'
-  const html = pageWith({ capture: capture.toString('base64'), keyLog: [comment, ...keys].join('\n') })
-  await withPage({ html }, async page => {
-    await page.locator('.dialogue .inside').first().waitFor()
-    assert.is(await page.title(), 'nopki, on the wire', 'no text of a key log becomes a script')
-    await page.locator('[data-give="hex"]').fill('474554202f')
-    assert.match(await page.locator('.outcome').innerText(), /no capture/)
-  })
-})
 
 check('the README’s picture: made by this test, with --update, and in the README', async () => {
   const hash = 'step=server.ee&field=wire.0.client session public key'

@@ -5,6 +5,7 @@ import type { WasmModule } from '../../wasm/instance.js'
 import { fromHash, type Place as Linked, toHash } from '../run/link.js'
 import { tell } from '../run/tell.js'
 import { Captured } from './capture.js'
+import { type Giving, useGiving } from './given.js'
 import { Stage } from './stage.js'
 import { Versions } from './versions.js'
 
@@ -19,6 +20,7 @@ export function App({ module, recording }: Props) {
     return recording && location.hash === '' ? { ...linked, tab: 'capture' as const } : linked
   })
   const move = (change: Partial<Linked>) => setPlace(before => ({ ...before, ...change }))
+  const giving = useGiving(recording, () => move({ tab: 'capture', field: '' }))
   useEffect(() => {
     // The address may have been written anew since, by what was shown before.
     const follow = (event: HashChangeEvent) => setPlace(fromHash(new URL(event.newURL).hash))
@@ -37,7 +39,7 @@ export function App({ module, recording }: Props) {
       </button>
       <Masthead place={place} move={move} />
       <main id="main" tabIndex={-1}>
-        <Tab module={module} recording={recording} place={place} move={move} />
+        <Tab module={module} recording={recording} giving={giving} place={place} move={move} />
       </main>
       <footer>
         <p>
@@ -50,11 +52,12 @@ export function App({ module, recording }: Props) {
 }
 
 interface TabProps extends Props {
+  giving: Giving
   place: Linked
   move(change: Partial<Linked>): void
 }
 
-function Tab({ module, recording, place, move }: TabProps) {
+function Tab({ module, recording, giving, place, move }: TabProps) {
   const { tab, version, seed, text, padding, view } = place
   const middlebox = view === 'middlebox'
   const told = { version, seed, text, padding, middlebox }
@@ -66,13 +69,15 @@ function Tab({ module, recording, place, move }: TabProps) {
     const go = (it: number) => move({ step: it === 0 ? '' : String(it) })
     return <Versions module={module} seed={seed} text={text} step={step} go={go} setText={it => move({ text: it })} />
   }
-  if (tab === 'capture') return <Capture module={module} recording={recording} place={place} move={move} />
+  if (tab === 'capture') {
+    return <Capture module={module} recording={recording} giving={giving} place={place} move={move} />
+  }
   return <Stage story={story} whole={whole} place={place} move={move} />
 }
 
-function Capture({ module, recording, place, move }: TabProps) {
+function Capture({ module, place, move, ...given }: TabProps) {
   const core = useMemo(() => new Core(module), [module])
-  return <Captured core={core} recording={recording} current={place.field} look={field => move({ field })} />
+  return <Captured core={core} {...given} current={place.field} look={field => move({ field })} />
 }
 
 function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>): void }) {

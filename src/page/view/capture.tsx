@@ -6,122 +6,153 @@ import { fields, meaningOf } from '../../inspect/index.js'
 import type { Recording } from '../../inspect/recording.js'
 import { sentenceOf } from '../../inspect/sentences.js'
 import { hueOf, type Leaf, leavesOf } from '../run/look.js'
-import { readPieces, readTraffic, type Traffic } from '../run/traffic.js'
+import { type Dialogue, readPieces, readTraffic, type Traffic } from '../run/traffic.js'
 import { count } from './bytes.js'
+import type { Giving } from './given.js'
 import { Inspector, type Looked } from './inspector.js'
 import { MessageView, type Shown } from './message.js'
 
 interface Props {
   core: Core
   recording: Recording | undefined
+  giving: Giving
   current: string
   /** By its name, for links; empty for nothing. */
   look(field: string): void
 }
 
-export function Captured({ core, recording, current, look }: Props) {
-  const [input, setInput] = useState<Uint8Array | undefined>(undefined)
-  const [keyLog, setKeyLog] = useState(recording?.keyLog ?? '')
+export function Captured({ core, recording, giving, current, look }: Props) {
   const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
+  const { bytes, keyLog } = giving.given
   const result = useMemo((): { traffic?: Traffic; error?: string } => {
     try {
-      if (input) return { traffic: readTraffic(core, input, keyLog) }
+      if (bytes) return { traffic: readTraffic(core, bytes, keyLog) }
       return recording ? { traffic: recorded(core, recording, keyLog) } : {}
     } catch (error) {
       return { error: (error as Error).message }
     }
-  }, [core, recording, input, keyLog])
-  const take = async (file: File | undefined) => {
-    if (!file) return
-    const bytes = new Uint8Array(await file.arrayBuffer())
-    if (new TextDecoder('latin1').decode(bytes.subarray(0, 5)) === 'NOPKI') setKeyLog(new TextDecoder().decode(bytes))
-    else setInput(bytes)
-  }
-  const drop = async (event: DragEvent) => {
-    event.preventDefault()
-    for (const file of event.dataTransfer?.files ?? []) await take(file)
-  }
+  }, [core, recording, bytes, keyLog])
+  const { traffic } = result
+  const error = giving.given.trouble || result.error
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a file may be dropped anywhere on it; the field below does the same
-    <div class="captured" onDragOver={event => event.preventDefault()} onDrop={event => void drop(event)}>
+    <div class="captured">
       <section class="giving" aria-label="your own bytes">
         <header>
           <h2>Your own bytes</h2>
           <p>
-            A capture (pcap or pcapng) or bytes as hex. Drop it here, pick it, or paste it. Nothing leaves this page: it
-            has no network.
+            A capture (pcap or pcapng) or bytes as hex, and a key log. Drop them anywhere on this page, pick them, or
+            paste them. Nothing leaves it: it has no network.
           </p>
         </header>
-        <div class="inputs">
-          <label>
-            <span>capture or raw bytes, from a file</span>
-            <input type="file" data-give="file" onChange={event => void take(event.currentTarget.files?.[0])} />
-          </label>
-          <label>
-            <span>or pasted, as hex</span>
-            <textarea
-              class="mono"
-              rows={3}
-              spellcheck={false}
-              data-give="hex"
-              onInput={event => {
-                const { value } = event.currentTarget
-                setInput(value.trim() ? new TextEncoder().encode(value) : undefined)
-              }}
-            />
-          </label>
-          <label>
-            <span>key log, as --keylog and onKeys write it: it opens the records</span>
-            <textarea
-              class="mono"
-              rows={3}
-              spellcheck={false}
-              data-give="keys"
-              value={keyLog}
-              onInput={event => setKeyLog(event.currentTarget.value)}
-            />
-          </label>
-        </div>
-        {result.error ? <p class="outcome bad">{result.error}.</p> : null}
-        {result.traffic?.trouble ? (
-          <p class="note">The capture was not read to its end: {result.traffic.trouble}.</p>
-        ) : null}
+        <Inputs giving={giving} />
+        {error ? <p class="outcome bad">{error}.</p> : null}
+        {traffic?.trouble ? <p class="note">The capture was not read to its end: {traffic.trouble}.</p> : null}
       </section>
-      {result.traffic?.dialogues.map((dialogue, number) => (
-        <section class="dialogue" key={dialogue.title} aria-label={dialogue.title} data-dialogue={number}>
-          <h2>
-            {dialogue.title} <small>{count(dialogue.messages.reduce((sum, it) => sum + it.bytes.length, 0))}</small>
-          </h2>
-          {dialogue.trouble ? <p class="note">{dialogue.trouble}</p> : null}
-          {dialogue.messages.slice(0, MOST_SHOWN).map((it, index) => {
-            const prefix = `capture.${number}.${index}.`
-            const told = (leaf: Leaf, message: Shown) => lookedAt(prefix, leaf, message)
-            return (
-              <MessageView
-                key={`${it.from} ${it.offset}`}
-                message={{ ...it, index }}
-                open={index < 4}
-                current={current.startsWith(prefix) ? current.slice(prefix.length) : undefined}
-                look={(leaf, message) => {
-                  setPeeked(undefined)
-                  look(told(leaf, message).id)
-                }}
-                peek={(leaf, message) => setPeeked(leaf && told(leaf, message))}
-                opened
-              />
-            )
-          })}
-          {dialogue.messages.length > MOST_SHOWN ? (
-            <p class="note">and {dialogue.messages.length - MOST_SHOWN} more records; `nopki inspect` shows them all</p>
-          ) : null}
-        </section>
+      {traffic?.dialogues.slice(0, MOST_DIALOGUES).map((dialogue, number) => (
+        <DialogueView
+          key={`${number} ${dialogue.title}`}
+          dialogue={dialogue}
+          number={number}
+          current={current}
+          look={it => {
+            setPeeked(undefined)
+            look(it.id)
+          }}
+          peek={setPeeked}
+        />
       ))}
-      <Inspector
-        looked={peeked ?? (result.traffic && linked(result.traffic, current))}
-        whereabouts={[]}
-        close={() => look('')}
+      {traffic && traffic.dialogues.length > MOST_DIALOGUES ? (
+        <p class="note">
+          and {traffic.dialogues.length - MOST_DIALOGUES} more connections; `nopki inspect` shows them all
+        </p>
+      ) : null}
+      <Inspector looked={peeked ?? (traffic && linked(traffic, current))} whereabouts={[]} close={() => look('')} />
+    </div>
+  )
+}
+
+function Inputs({ giving: { given, give, takeFiles } }: { giving: Giving }) {
+  return (
+    <div class="inputs">
+      <label>
+        <span>a capture, raw bytes, a key log: from files</span>
+        <input
+          type="file"
+          multiple
+          data-give="file"
+          onChange={event => {
+            const { files } = event.currentTarget
+            if (files) void takeFiles(files)
+          }}
+        />
+      </label>
+      <Pasted
+        label="or pasted, as hex"
+        name="hex"
+        value={given.hex}
+        give={hex => give({ hex, bytes: hex.trim() ? new TextEncoder().encode(hex) : undefined })}
+      />
+      <Pasted
+        label="key log, as --keylog and onKeys write it: it opens the records"
+        name="keys"
+        value={given.keyLog}
+        give={keyLog => give({ keyLog })}
       />
     </div>
+  )
+}
+
+function Pasted(props: { label: string; name: string; value: string; give(text: string): void }) {
+  const { label, name, value, give } = props
+  return (
+    <label>
+      <span>{label}</span>
+      <textarea
+        class="mono"
+        rows={3}
+        spellcheck={false}
+        data-give={name}
+        value={value}
+        onInput={event => give(event.currentTarget.value)}
+      />
+    </label>
+  )
+}
+
+interface DialogueProps {
+  dialogue: Dialogue
+  number: number
+  current: string
+  look(it: Looked): void
+  peek(it: Looked | undefined): void
+}
+
+function DialogueView({ dialogue: { title, messages, trouble }, number, current, look, peek }: DialogueProps) {
+  return (
+    <section class="dialogue" aria-label={title} data-dialogue={number}>
+      <h2>
+        {title} <small>{count(messages.reduce((sum, it) => sum + it.bytes.length, 0))}</small>
+      </h2>
+      {trouble ? <p class="note">{trouble}</p> : null}
+      {messages.slice(0, MOST_SHOWN).map((it, index) => {
+        const prefix = `capture.${number}.${index}.`
+        const told = (leaf: Leaf, message: Shown) => lookedAt(prefix, leaf, message)
+        return (
+          <MessageView
+            key={`${it.from} ${it.offset}`}
+            message={{ ...it, index }}
+            open={index < 4 && number < MOST_OPEN}
+            current={current.startsWith(prefix) ? current.slice(prefix.length) : undefined}
+            look={(leaf, message) => look(told(leaf, message))}
+            peek={(leaf, message) => peek(leaf && told(leaf, message))}
+            opened
+          />
+        )
+      })}
+      {messages.length > MOST_SHOWN ? (
+        <p class="note">and {messages.length - MOST_SHOWN} more records; `nopki inspect` shows them all</p>
+      ) : null}
+    </section>
   )
 }
 
@@ -164,4 +195,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), it => it.charCodeAt(0))
 }
 
+// Of a dialogue's messages, and of dialogues; and how many of these start with their fields shown.
 const MOST_SHOWN = 200
+const MOST_DIALOGUES = 100
+const MOST_OPEN = 4

@@ -59,7 +59,7 @@ export function Inspector({ looked, whereabouts, close }: Props) {
             <div>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard has to reach it */}
               <section class="mono bytes" tabIndex={0} aria-label="its bytes in hex">
-                <Hex bytes={looked.bytes} most={256} />
+                <Hex bytes={looked.bytes} most={2048} />
               </section>
               <Copying name={looked.id} bytes={looked.bytes} />
             </div>

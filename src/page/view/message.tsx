@@ -70,8 +70,8 @@ function Fields(props: Props & { leaves: readonly Leaf[] }) {
   const groups: { box: string | undefined; inside: boolean; leaves: Leaf[] }[] = []
   for (const leaf of leaves) {
     const last = groups.at(-1)
-    if (last && last.box === leaf.box && last.inside === leaf.inside && (leaf.box || leaf.inside))
-      last.leaves.push(leaf)
+    const same = leaf.inside ? last?.inside : leaf.box !== undefined && last?.box === leaf.box
+    if (last && same) last.leaves.push(leaf)
     else groups.push({ box: leaf.box, inside: leaf.inside, leaves: [leaf] })
   }
   return (
@@ -161,7 +161,7 @@ function Field({ leaf, message, current, look, peek, marks }: Props & { leaf: Le
       onMouseLeave={() => peek(undefined, message)}
     >
       <span class="label">
-        {leaf.box ? field.name : name} <small>{count(field.length)}</small>
+        {leaf.box && !leaf.inside ? field.name : name} <small>{count(field.length)}</small>
       </span>
       <span class="hex">
         <Hex bytes={field.bytes} most={leaf.inside ? 160 : 48} marks={own} />
