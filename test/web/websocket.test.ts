@@ -169,6 +169,15 @@ check('a WebSocket that does not open', async () => {
   assert.match(String(nobody.cause), /ECONNREFUSED/)
 })
 
+check('a WebSocket that does not open, and never closes either, as Node 22’s', async () => {
+  const socket = Object.assign(new EventTarget(), { readyState: WebSocket.CONNECTING, send() {}, close() {} })
+  const opening = connectWebSocket(socket, AS_CLIENT)
+  socket.dispatchEvent(Object.assign(new Event('error'), { message: 'network error' }))
+  const refused = await rejects(opening, 'LINK_CLOSED')
+  assert.match(refused.message, /before it was open/)
+  assert.match(String(refused.cause), /network error/)
+})
+
 check('connecting takes too long, or is aborted', async () => {
   const silent = track(net.createServer(socket => track(socket).resume()))
   const port = await listen(silent)

@@ -80,6 +80,8 @@ export class SocketCarrier implements Opening {
 
   #onError({ error, message }: { error?: unknown; message?: string }): void {
     this.#error ??= error ?? new Error(message || 'the WebSocket failed')
+    // Node 22's says no more than that of one that does not open: it never closes.
+    if (this.#socket.readyState === CONNECTING) this.#onClose({})
   }
 
   #onClose({ code = 1006, reason = '' }: { code?: number; reason?: string }): void {
@@ -138,6 +140,7 @@ function accept(socket: WebSocketLike): void {
   }
 }
 
+const CONNECTING = 0
 const OPEN = 1
 const CLOSE_NORMAL = 1000
 const CLOSE_WITHOUT_CODE = 1005
