@@ -16,6 +16,17 @@ function missing(): { lack?: string; what: string } | undefined {
     }
   }
   // A module with the type of a function that returns a vector.
-  if (WebAssembly.validate(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123))) return undefined
-  return { what: 'channel.wasm needs WebAssembly SIMD, as engines have since 2023 (Safari 16.4)' }
+  const vector = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123)
+  if (!WebAssembly.validate(vector)) {
+    return { what: 'channel.wasm needs WebAssembly SIMD, as engines have since 2023 (Safari 16.4)' }
+  }
+  try {
+    new WebAssembly.Module(vector)
+    return undefined
+  } catch {
+    return {
+      lack: 'this host compiles no WebAssembly',
+      what: 'import channel.wasm as a compiled module, for `await ready(module)`, or allow it (`wasm-unsafe-eval` in a page)',
+    }
+  }
 }

@@ -4,8 +4,8 @@ import { connectWebSocket, generateKeyPair, ready, secure } from 'nopki'
 
 export const BEFORE = `${typeof connectWebSocket} before`
 
-export async function talk() {
-  await ready()
+export async function talk(source) {
+  await ready(source)
   const keyPair = generateKeyPair()
   const [there, back] = [new TransformStream(), new TransformStream()]
   const [ours, theirs] = await Promise.all([

@@ -77,22 +77,27 @@ async function post(url: string, command: Command, onLine: OnLine): Promise<void
   if (rest) throw new Error(`the Worker ended in the middle of: ${rest}`)
 }
 
-/** A configuration for one bundled Worker; without compatibility flags, so without nodejs_compat. @param more of its own settings */
-export function writeConfig(folder: string, script: string, more = ''): string {
+/**
+ * A configuration for one bundled Worker; without compatibility flags, so without nodejs_compat.
+ *
+ * @param more of its own settings
+ * @param wasm what the bundle calls channel.wasm
+ */
+export function writeConfig(folder: string, script: string, more = '', wasm = 'channel.wasm'): string {
   const path = join(folder, 'config.capnp')
-  writeFileSync(path, configOf(script, more))
+  writeFileSync(path, configOf(script, more, wasm))
   return path
 }
 
-const configOf = (script: string, more: string) => `using Workerd = import "/workerd/workerd.capnp";
+const configOf = (script: string, more: string, wasm: string) => `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = (
       modules = [
         (name = "worker.js", esModule = embed "${script}"),
-        (name = "channel.wasm", wasm = embed "channel.wasm"),
-        (name = "channel.bytes", data = embed "channel.wasm"),
+        (name = "${wasm}", wasm = embed "${wasm}"),
+        (name = "channel.bytes", data = embed "${wasm}"),
       ],
       compatibilityDate = "2026-11-01",
       ${more}

@@ -133,6 +133,26 @@ function run(source: string, ...flags: string[]): string {
   }
 }
 
+for (const flags of [['--conditions=browser'], []]) {
+  test(`an engine without WebAssembly says so, as Hermes: ${flags[0] ?? 'in Node'}`, () => {
+    const source = `delete globalThis.WebAssembly
+      // Node’s own needs it.
+      globalThis.fetch = async () => { throw new TypeError('no network') }
+      const { ready, secure } = await import('nopki')
+      const say = error => console.log(error.message)
+      await ready().catch(say)
+      await ready(new Uint8Array(8)).catch(say)
+      const { readable, writable } = new TransformStream()
+      await secure({ readable, writable }, { serverKey: 'any' }).catch(say)`
+    const said = run(source, ...flags)
+      .trim()
+      .split('\n')
+    assert.is(said.length, 3)
+    for (const line of said)
+      assert.match(line, /^USE_NO_WASM: this engine has no WebAssembly; nopki needs it: .*Hermes/)
+  })
+}
+
 if (process.arch !== 'x64') skipped('an engine without SIMD says so', 'node cannot be without SIMD on this machine')
 else {
   test('an engine without SIMD says so', () => {
