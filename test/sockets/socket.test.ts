@@ -597,10 +597,10 @@ for (const version of VERSIONS) {
   })
 
   check('nor one whose bytes came while this process was busy', async () => {
-    const { client, server } = await pair(version, { server: { idleTimeout: 50 } })
+    const { client, server } = await pair(version, { server: { idleTimeout: 300 } })
     server.pause()
     // In the kernel, and the timer due, before anything is read.
-    client.write('in time', () => busyFor(200))
+    client.write('in time', () => busyFor(450))
     await until(() => server.readableLength > 0)
     client.end()
     assert.is((await readAll(server)).toString(), 'in time')

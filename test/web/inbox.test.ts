@@ -1,18 +1,14 @@
 // What waits to be read at a web channel: small pieces cost little, ends of messages are kept, and what was lost is no end.
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Inbox } from '../../src/web/inbox.js'
 import { CREDIT_MESSAGE_END } from '../../src/wire/stream.js'
+import { collect } from '../support/collect.js'
 import { codeOf } from '../support/engines.js'
 import { rejects, someBytes } from '../support/sockets.js'
 
 const COUNT = 200_000
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 /** How many bytes the heap, and what is outside of it, have grown by. */
 function grownBy(act: () => void): number {

@@ -26,7 +26,7 @@ class End {
   #waiting: (() => void)[] = []
 
   constructor(job: 'read' | 'write', port: number) {
-    this.#child = fork(script, [job, String(port), String(TOTAL)], { execArgv: ['--expose-gc'] })
+    this.#child = fork(script, [job, String(port), String(TOTAL)])
     children.push(this.#child)
     this.#child.on('message', (report: Report) => {
       this.last = { ...this.last, ...report }
