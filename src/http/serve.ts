@@ -14,13 +14,17 @@ export type HttpServer = net.Server & Partial<Pick<http.Server, 'closeAllConnect
  * `remotePublicKey` and `authorization`.
  *
  * The server gets the events of a SecureServer: 'secureConnection' with the socket, 'handshakeError' with the error and the transport of
- * a client that was not let in. `signal` closes it, too.
+ * a client that was not let in. `signal` closes it, too. It has `setKeyPairs` as a SecureServer has, for the next connections: requests of
+ * those that are there go on.
  *
  * @param options as of `createServer`; those of net are the server’s own
  * @returns the same server
  * @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION
  */
-export function serveHttp<T extends HttpServer>(server: T, options: ServeOptions): T {
+export function serveHttp<T extends HttpServer>(
+  server: T,
+  options: ServeOptions,
+): T & Pick<SecureServer, 'setKeyPairs'> {
   // The server’s own, which begin to speak HTTP.
   const listeners = ((server as T | undefined)?.listeners?.('connection') ?? []) as ((socket: SecureSocket) => void)[]
   // Such as an application of Express, which would make another server to listen: one without channels.
@@ -40,8 +44,10 @@ export function serveHttp<T extends HttpServer>(server: T, options: ServeOptions
   channels.on('handshakeError', (error, transport) => void server.emit('handshakeError', error, transport))
   closePendingToo(server, channels)
   heed(server, asked.signal, () => void (server.listening && server.close()))
-  return server
+  return Object.assign(server, { setKeyPairs: (keys: ServerKeys) => channels.setKeyPairs(keys) })
 }
+
+type ServerKeys = Parameters<SecureServer['setKeyPairs']>[0]
 
 /** A session of HTTP/2 wraps its socket, and begins within the event: what the wrapper does not pass on is set on it. */
 function introduce({ socket }: { socket: object }, { remotePublicKey, authorization }: SecureSocket): void {

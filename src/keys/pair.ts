@@ -48,6 +48,14 @@ export function copyKeyPair(pair: unknown, name = 'keyPair'): KeyPair {
   return copy
 }
 
+/** One copy more of such a copy, for what wipes its own. */
+export function copyAgain(copy: KeyPair): KeyPair {
+  const another = Object.freeze({ publicKey: copy.publicKey, secretKey: copy.secretKey.slice() })
+  const made = copies.get(copy)
+  if (made) copies.set(another, made)
+  return another
+}
+
 /** As `copyKeyPair`. @throws ChannelError USE_BAD_KEY unless the two keys belong together */
 export function checkKeyPair(core: Core, pair: unknown): KeyPair {
   const copy = copyKeyPair(pair)

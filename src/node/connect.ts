@@ -8,7 +8,7 @@ import { badOption, keep, snapshot } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { parseAddress } from '../keys/address.js'
 import { bare, namesOf } from '../keys/given.js'
-import { drawKeyPair } from '../keys/pair.js'
+import { copyAgain, drawKeyPair } from '../keys/pair.js'
 import { report } from './diagnostics.js'
 import { Handshake } from './handshake.js'
 import { nodeCore } from './load.js'
@@ -68,8 +68,9 @@ export function connectSocket(target: string | ConnectTarget, options?: MoreOpti
 }
 
 /** As of `connectSocket`, of options that were read before. @param Kind of SecureSocket */
-export function startSocket({ ours, nets }: Asked, Kind = SecureSocket): SecureSocket {
+export function startSocket({ ours: asked, nets, again }: Asked, Kind = SecureSocket): SecureSocket {
   const core = nodeCore()
+  const ours = again ? withSecretsOfItsOwn(asked) : asked
   const engine = Engine.client(
     core,
     ours.keyPair ? (ours as ClientOptions) : keep(ours, { keyPair: drawKeyPair(core) }),
@@ -141,10 +142,18 @@ function heed(signal: AbortSignal, socket: SecureSocket): void {
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>
 
-/** Options that were read, checked and copied: any number of sockets can be made of them. */
+/** Options that were read, checked and copied. */
 export interface Asked<More = unknown> {
   ours: Read & Readonly<More>
   nets: object
+  /** Whether more sockets than one are made of them. */
+  again?: boolean
+}
+
+/** A client wipes its copies of what is secret once linear memory has them: each has to have some. */
+function withSecretsOfItsOwn(ours: Read): Read {
+  const { keyPair, context } = ours
+  return keep<Read>(ours, keyPair ? { keyPair: copyAgain(keyPair) } : {}, context ? { context: context.slice() } : {})
 }
 
 /** @param table of what is read: of what has more options than `connect`, those too @throws ChannelError USE_* */
@@ -176,7 +185,7 @@ export function readReusable<More>(
   const asked = readTarget(target, more, table)
   const { stream } = asked.ours
   if (stream) throw badOption('stream', stream, 'host and port, or path: each connection needs a new one')
-  return asked
+  return { ...asked, again: true }
 }
 
 function twoKeys(name: string): ChannelError {

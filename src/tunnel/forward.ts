@@ -41,13 +41,13 @@ export async function forward(
   target: string | ConnectTarget,
   options: ForwardOptions = {},
 ): Promise<TunnelListener> {
-  const { ours: given, nets } = readReusable(target, options, FORWARD)
-  const ours = keep<typeof given>(ALIVE, given, { allowHalfOpen: true })
+  const asked = readReusable(target, options, FORWARD)
+  const ours = keep<typeof asked.ours>(ALIVE, asked.ours, { allowHalfOpen: true })
   const { signal, handshakeTimeout = HANDSHAKE_TIMEOUT_MS, keepAlive = false, keepAliveInitialDelay = 0 } = ours
   const { retry, lifetime, limits, onEnd, onRefused } = passOf(ours)
   const place = readPlace('listen', listen, LOOPBACK)
   const dial = (timeout: number) =>
-    secureConnected(startSocket({ ours: keep<Asked['ours']>(ours, { handshakeTimeout: timeout }), nets }))
+    secureConnected(startSocket({ ...asked, ours: keep<Asked['ours']>(ours, { handshakeTimeout: timeout }) }))
   const reachability = new Reachability(() => probeChannel(handshakeTimeout, dial))
   const reach = (signal: AbortSignal): Promise<SecureSocket> => {
     const patience = { timeout: handshakeTimeout, retry, signal }

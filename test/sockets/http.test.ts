@@ -9,7 +9,13 @@ import { inspect } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createAgent, createConnector, serveHttp } from '../../src/http/index.js'
-import { connectSocket, type SecureSocket, type ServeOptions } from '../../src/node/index.js'
+import {
+  connectSocket,
+  generateKeyPair,
+  type Peer,
+  type SecureSocket,
+  type ServeOptions,
+} from '../../src/node/index.js'
 import {
   checkError,
   cleanUpAfter,
@@ -112,6 +118,58 @@ check('an agent that is printed shows no key', async () => {
   assert.is(agent.maxSockets, 3)
   const text = inspect([agent, createAgent(target, { keyPair })], { depth: null, showHidden: true })
   assert.not.match(text, /secretKey/)
+})
+
+check('each connection of an agent, and of a connector, has the same key and context', async () => {
+  const context = Uint8Array.of(1, 2, 3)
+  const authorize = (peer: Peer) => Buffer.compare(peer.publicKey, clientKeys.publicKey) === 0
+  const { port } = await serve((_, response) => response.end('served'), { context, authorize })
+  const agent = agentTo(port, { context, keepAlive: false })
+  const connector = createConnector({ ...to(port), context, waitForAccept: true })
+  for (let at = 0; at < 3; at++) {
+    assert.equal(await get(agent), { text: 'served', complete: true })
+    await new Promise<void>((resolve, reject) =>
+      connector({}, (error, socket) => (error ? reject(error) : resolve(void track(socket as SecureSocket)))),
+    )
+  }
+})
+
+check('a server’s keys roll under requests of clients of either key, and none is lost', async () => {
+  const newKeys = generateKeyPair()
+  const held: http.ServerResponse[] = []
+  const { server, port } = await serve((request, response) => {
+    if (request.url === '/slow') held.push(response)
+    else response.end('quick')
+  })
+  const { serverKey, ...place } = to(port)
+  const clientOf = (serverKeys: Uint8Array[], keepAlive: boolean) => {
+    const agent = createAgent({ ...place, serverKeys }, { keepAlive })
+    agents.push(agent)
+    return agent
+  }
+  const [old, both] = [[serverKey], [newKeys.publicKey, serverKey]]
+  const [first, kept] = [clientOf(old, false), clientOf(old, true)]
+  const asked: [Promise<Answer>, Promise<Answer>][] = []
+  /** A request that is answered now, and one that is answered behind the last change. */
+  const ask = async (...clients: http.Agent[]) => {
+    for (const agent of clients) asked.push([get(agent), get(agent, 'http://service/slow')])
+    await until(() => held.length === asked.length)
+    await Promise.all(asked.map(([quick]) => quick))
+  }
+  await ask(first, kept, clientOf(both, false))
+  server.setKeyPairs({ keyPairs: [newKeys, serverKeys] })
+  await ask(first, kept, clientOf(both, false), clientOf([newKeys.publicKey], false))
+  server.setKeyPairs({ keyPair: newKeys })
+  await ask(clientOf(both, false), clientOf([newKeys.publicKey], true))
+  for (const response of held) response.end('slow')
+  for (const [quick, slow] of asked) {
+    assert.equal(await quick, { text: 'quick', complete: true })
+    assert.equal(await slow, { text: 'slow', complete: true })
+  }
+  // A connection that is kept is not asked for its key again.
+  assert.is((await get(kept)).text, 'quick')
+  checkError((await get(first)).error, 'PEER_KEY_MISMATCH')
+  throws(() => server.setKeyPairs({} as never), 'USE_BAD_KEY')
 })
 
 check('a client that is refused gets PEER_NOT_AUTHORIZED, and the server’s event says whom', async () => {

@@ -3,8 +3,9 @@
 import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { connect, connectSocket, encodePublicKey, generateKeyPair } from '../../src/node/index.js'
+import { connect, connectSocket, encodePublicKey, generateKeyPair, type Peer } from '../../src/node/index.js'
 import * as tunnels from '../../src/tunnel/index.js'
+import { freePort } from '../support/ports.js'
 import {
   cleanUpAfter,
   clientKeys,
@@ -346,6 +347,21 @@ check('a service learns who comes by the PROXY protocol, and before all else', a
   const header = await first
   assert.is(header.subarray(0, 12).toString('latin1'), '\r\n\r\n\0\r\nQUIT\n')
   assert.ok(header.includes(Buffer.from(clientKeys.publicKey)))
+})
+
+check('each of its channels has the same key and context, and one that is tried again has', async () => {
+  const context = Uint8Array.of(1, 2, 3)
+  const authorize = (peer: Peer) => Buffer.compare(peer.publicKey, clientKeys.publicKey) === 0
+  const service = await plainServer(socket => void socket.on('error', () => {}).end('served'))
+  // Nobody listens there yet.
+  const port = await freePort()
+  const target = { host: '127.0.0.1', port, serverKey: serverKeys.publicKey }
+  const out = await forward(0, target, { keyPair: clientKeys, context })
+  const first = readAll(dialPlain(out.port))
+  await until(() => out.connections === 1)
+  await expose({ host: '127.0.0.1', port }, service, { keyPair: serverKeys, authorize, context })
+  assert.is(String(await first), 'served')
+  for (let at = 0; at < 2; at++) assert.is(String(await readAll(dialPlain(out.port))), 'served')
 })
 
 check('a peer that is gone without a word is found out, by the command’s times', async () => {
