@@ -75,6 +75,7 @@ function socketEnd(socket: SecureSocket): End {
       const { done, value } = await chunks.next()
       return done ? undefined : value
     },
+    chunks: () => socket,
     alert: (code, text) => socket.alert(code, text),
     send: message => socket.send(message),
     messages: () => socket.messages(),

@@ -1,41 +1,38 @@
-// Chromium, with a page that loads the package through an import map, under the strictest policy that lets wasm run.
+// Browsers, with a page that loads the package through an import map, under the strictest policy that lets wasm run.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { extname, join, normalize } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { chromium } from 'playwright-core'
-import type { Command } from '../suite/main.js'
+import type { Runtime } from './binaries.js'
 import type { OnLine, Runner } from './launch.js'
+import { drive } from './webdriver.js'
 
-export async function startBrowser(path: string, folder: string): Promise<Runner> {
-  const server = servePages(folder, pageOf(folder, '/runners/web/browser.js'))
-  const origin = await originOf(server)
-  const { browser, page } = await openPage(path, origin)
+/** A page that posts what it reports to where it has come from. */
+export async function startBrowser(runtime: Runtime, folder: string): Promise<Runner> {
   let onLine: OnLine = () => {}
-  await page.exposeFunction('report', (line: string) => onLine(JSON.parse(line)))
+  const script = '/runners/web/browser.js'
+  const server = servePages(folder, pageOf(folder, script), line => onLine(line))
+  const driven = await drive(runtime)
+  await driven.open(`${await originOf(server)}/?${runtime.name}`)
+  // WebKit does not wait for modules. It is the same one: what fails in it fails here.
+  await driven.run(`await import('${script}')`)
   return {
     async run(command, takeLine) {
       onLine = takeLine
-      await page.evaluate(it => (globalThis as unknown as Commanded).command(it), command)
+      await driven.run(`await command(${JSON.stringify(command)})`)
     },
-    async processes() {
-      const session = await browser.newBrowserCDPSession()
-      const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-      return Object.fromEntries(processInfo.map(({ type, id }) => [`${type} ${id}`, id]))
-    },
+    processes: async () => driven.processes(),
     async close() {
-      await browser.close()
+      await driven.close()
       server.close()
     },
   }
 }
 
-interface Commanded {
-  command(command: Command): Promise<void>
-}
-
-/** A page that has loaded all of its modules; what goes wrong in it fails the test process. */
+/** A page in Chromium that has loaded all of its modules; what goes wrong in it fails the test process. */
 export async function openPage(path: string, url: string) {
   const browser = await chromium.launch({ executablePath: path, args: FLAGS })
   const page = await browser.newPage()
@@ -76,9 +73,14 @@ export function pageOf(folder: string, script: string): Page {
   }
 }
 
-/** Serves the page at /, and the folder’s files. */
-export function servePages(folder: string, { html, policy }: Page): Server {
-  return createServer((request, response) => {
+/** Serves the page at /, and the folder’s files; takes the lines that are posted. */
+export function servePages(folder: string, { html, policy }: Page, onLine: OnLine = () => {}): Server {
+  return createServer(async (request, response) => {
+    if (request.method === 'POST') {
+      onLine((await json(request)) as object)
+      response.writeHead(204).end()
+      return
+    }
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
     try {
       const body = path === '/' ? html : readFileSync(join(folder, path))

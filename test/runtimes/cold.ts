@@ -3,16 +3,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
-import type { Runtime } from './binaries.js'
-import { FLAGS, originOf, pageOf, servePages } from './browser.js'
+import { isBrowser, type Runtime } from './binaries.js'
+import { originOf, pageOf, servePages } from './browser.js'
 import { reportOf, runArguments } from './launch.js'
+import { drive } from './webdriver.js'
 import { bundleWorker, startWorkerd, writeConfig } from './worker.js'
 
 /** Milliseconds, once. @param folder of `suiteProject` */
 export async function coldStart(runtime: Runtime, folder: string): Promise<number> {
   if (runtime.name === 'workerd') return inWorker(runtime.path, folder)
-  if (runtime.name === 'chromium') return inPage(runtime.path, folder)
+  if (isBrowser(runtime.name)) return inPage(runtime, folder)
   const lines: object[] = []
   const args = [...runArguments(runtime.name), 'runners/cold.js']
   const child = spawn(runtime.path, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -32,17 +32,18 @@ async function inWorker(path: string, folder: string): Promise<number> {
   }
 }
 
-async function inPage(path: string, folder: string): Promise<number> {
-  const server = servePages(folder, pageOf(folder, '/runners/web/cold-page.js'))
-  const browser = await chromium.launch({ executablePath: path, args: FLAGS })
+async function inPage(runtime: Runtime, folder: string): Promise<number> {
+  let onLine: (line: object) => void = () => {}
+  const reported = new Promise<object>(resolve => {
+    onLine = resolve
+  })
+  const server = servePages(folder, pageOf(folder, '/runners/web/cold-page.js'), onLine)
+  const driven = await drive(runtime)
   try {
-    const page = await browser.newPage()
-    const reported = new Promise<string>(resolve => {
-      page.exposeFunction('report', resolve).then(async () => page.goto(await originOf(server)))
-    })
-    return JSON.parse(await reported).ms
+    await driven.open(await originOf(server))
+    return ((await reported) as { ms: number }).ms
   } finally {
-    await browser.close()
+    await driven.close()
     server.close()
     if (server.listening) await once(server, 'close')
   }

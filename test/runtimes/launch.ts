@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Command } from '../suite/main.js'
-import type { Runtime } from './binaries.js'
+import { isBrowser, type Runtime } from './binaries.js'
 import { startBrowser } from './browser.js'
 import { startWorker } from './worker.js'
 
@@ -21,7 +21,7 @@ export interface Runner {
 /** @param folder a project with the runners in it, of `suiteProject` */
 export async function start(runtime: Runtime, folder: string): Promise<Runner> {
   if (runtime.name === 'workerd') return startWorker(runtime.path, folder)
-  if (runtime.name === 'chromium') return startBrowser(runtime.path, folder)
+  if (isBrowser(runtime.name)) return startBrowser(runtime, folder)
   return processRunner(runtime, folder)
 }
 

@@ -2,7 +2,7 @@
 
 import { generateKeyPair } from 'nopki'
 import type { Command, HexKeys, Identity, Listening, Talked, Target } from '../suite/main.js'
-import { findRuntime, RUNTIMES, type Runtime, type RuntimeName } from './binaries.js'
+import { findRuntime, isBrowser, RUNTIMES, type Runtime, type RuntimeName } from './binaries.js'
 import { firstLine, type Runner, report, start } from './launch.js'
 import { startRelay } from './relay.js'
 
@@ -26,11 +26,11 @@ export const PAIRINGS: readonly Pairing[] = CARRIERS.flatMap(over =>
 )
 
 export function clientsOver(over: Pairing['over']): RuntimeName[] {
-  return RUNTIMES.filter(it => over === 'WebSocket' || it !== 'chromium')
+  return RUNTIMES.filter(it => over === 'WebSocket' || !isBrowser(it))
 }
 
 export function serversOver(over: Pairing['over']): RuntimeName[] {
-  return RUNTIMES.filter(it => over === 'WebSocket' || (it !== 'chromium' && it !== 'workerd'))
+  return RUNTIMES.filter(it => over === 'WebSocket' || (!isBrowser(it) && it !== 'workerd'))
 }
 
 export interface Matrix {
@@ -44,23 +44,25 @@ export interface Matrix {
 export async function runMatrix(folder: string): Promise<Matrix> {
   const runtimes = RUNTIMES.map(findRuntime).filter(it => typeof it !== 'string')
   const relay = await startRelay()
-  const runners: Runner[] = []
-  const startOne = async (runtime: Runtime) => {
-    const runner = await start(runtime, folder)
-    runners.push(runner)
+  const starting: Promise<Runner>[] = []
+  const startOne = (runtime: Runtime) => {
+    const runner = start(runtime, folder)
+    starting.push(runner)
     return runner
   }
   try {
     const targets = new Map<RuntimeName, Listening & { serverKey: string }>()
-    for (const runtime of runtimes) {
+    const serve = async (runtime: Runtime) => {
       const keys = hexKeys()
       const command: Command = { do: 'serve', relay: relay.url, keys, parts: [{ name: 'answer' }] }
       const listening = await firstLine<Listening>(await startOne(runtime), command)
       targets.set(runtime.name, { ...listening, serverKey: keys.publicKey })
     }
+    await Promise.all(runtimes.map(serve))
+    const clients = await Promise.all(runtimes.map(startOne))
     const matrix: Matrix = { runtimes, wasm: new Map(), outcomes: [] }
-    for (const runtime of runtimes) {
-      const runner = await startOne(runtime)
+    for (const [at, runtime] of runtimes.entries()) {
+      const runner = clients[at] as Runner
       const [identity] = await report<Identity>(runner, { do: 'identify' })
       matrix.wasm.set(runtime.name, identity?.wasm ?? [])
       const pairings = PAIRINGS.filter(it => it.client === runtime.name && targets.has(it.server))
@@ -69,7 +71,8 @@ export async function runMatrix(folder: string): Promise<Matrix> {
     }
     return matrix
   } finally {
-    await Promise.all(runners.map(it => it.close()))
+    const runners = await Promise.allSettled(starting)
+    await Promise.all(runners.map(it => it.status === 'fulfilled' && it.value.close()))
     relay.close()
   }
 }

@@ -3,19 +3,18 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Flooded } from '../suite/flood.js'
 import type { Command, Identity, Listening, Part } from '../suite/main.js'
-import type { Runtime, RuntimeName } from './binaries.js'
+import { BROWSERS, type Runtime, type RuntimeName } from './binaries.js'
 import { type Runner, report, start } from './launch.js'
 import { hexKeys } from './matrix.js'
 import { startRelay } from './relay.js'
 
 export const CAN_MEASURE = existsSync('/proc/self/clear_refs')
 
-export const FLOODS = [
-  { other: 'workerd', offers: 'node' },
-  { other: 'workerd', offers: 'workerd' },
-  { other: 'chromium', offers: 'node' },
-  { other: 'chromium', offers: 'chromium' },
-] as const
+/** Both ways, between Node and each of these. */
+export const FLOODS = (['workerd', ...BROWSERS] as const).flatMap(other => [
+  { other, offers: 'node' as const },
+  { other, offers: other },
+])
 
 /** MiB of resident memory, for each process. */
 export type Memory = Record<string, number>

@@ -20,7 +20,7 @@ export function testSlowReader(other: RuntimeName, writer: RuntimeName): void {
         assert.is(done.reader.bytes, FLOOD_MIB << 20)
         for (const [process, mib] of Object.entries(done.grown)) {
           console.log(`  ${process}: ${mib.toFixed(1)} MiB (first ${(done.first[process] ?? 0).toFixed(1)})`)
-          assert.ok(mib < MOST_MIB, `${process} grew by ${mib} MiB`)
+          assert.ok(mib < mostOf(reader), `${process} grew by ${mib} MiB`)
         }
       })
     }
@@ -28,4 +28,5 @@ export function testSlowReader(other: RuntimeName, writer: RuntimeName): void {
   test.run()
 }
 
-const MOST_MIB = 64
+/** MiB. Firefox collects what has been read late: 127 MiB of it, after 128 MiB or 256. */
+const mostOf = (reader: RuntimeName) => (reader === 'firefox' ? 192 : 64)

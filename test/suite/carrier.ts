@@ -12,6 +12,8 @@ export interface End {
   end(): Promise<void>
   /** The next bytes; undefined at the authenticated end. */
   read(): Promise<Uint8Array | undefined>
+  /** All that comes, as `for await` over the channel’s own gives it. */
+  chunks(): AsyncIterable<Uint8Array>
   alert(code: number, text: string): Promise<void>
   /** Drops the channel, without an end. */
   abandon(): Promise<void>

@@ -35,7 +35,9 @@ export const CASES: readonly Case[] = [
   { name: 'a connection cut short', run: cutShort },
   { name: 'a channel abandoned', run: abandoned },
   { name: 'one direction ends, the other goes on', run: halfClose },
+  { name: 'for await over what comes', run: iterated },
   { name: '64 MiB both ways', bulk: true, run: bulk },
+  { name: 'keys that change every 1000 bytes', run: rekeyed },
   { name: 'messages keep their bounds', run: messages },
   { name: 'a slow reader holds the writer back', run: slowReader },
   { name: 'a signal aborts the handshake', run: aborted },
@@ -142,12 +144,42 @@ function halfClose(bench: Bench): Promise<void> {
   })
 }
 
+/** Whoever leaves early gives the channel up. */
+async function iterated(bench: Bench): Promise<void> {
+  await withPair(bench, async (client, server) => {
+    const sent = client.write(block(0, 100_000)).then(() => client.end())
+    const chunks: Uint8Array[] = []
+    for await (const chunk of server.chunks()) chunks.push(chunk)
+    await sent
+    ok(same(join(chunks), block(0, 100_000)), 'what came is what was sent')
+  })
+  await withPair(bench, async (client, server) => {
+    await server.write(utf8('some of it'))
+    let first = ''
+    for await (const chunk of client.chunks()) {
+      first = text(chunk)
+      break
+    }
+    equal(first, 'some of it', 'what came first')
+    await fails(readAll(server), 'LINK_TRUNCATED', 'reading what the other end gave up')
+  })
+}
+
 function bulk(bench: Bench): Promise<void> {
   return withPair(bench, async (client, server) => {
     const hashes = await Promise.all([pour(client, 0), pour(server, 1000), drain(server), drain(client)])
     equal(hashes[2], hashes[0], 'the SHA-256 of what went to the server')
     equal(hashes[3], hashes[1], 'the SHA-256 of what went to the client')
     ok(hashes[0] !== hashes[1], 'the two directions carry different bytes')
+  })
+}
+
+async function rekeyed(bench: Bench): Promise<void> {
+  const { client, server } = await setupOf(bench)
+  const often = { rekeyAfter: 1000 }
+  const pair = await bench.connect({ client: { ...client, ...often }, server: { ...server, ...often } })
+  await withEnds(pair, async (client, server) => {
+    for (let index = 0; index < 20; index++) await echo(client, server, block(index, 10_000), index === 19)
   })
 }
 

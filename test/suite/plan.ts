@@ -9,6 +9,8 @@ export const CARRIERS: Readonly<Record<string, readonly string[]>> = {
   bun: ['TCP', 'WebSocket', 'Web Streams', 'MessagePort'],
   workerd: ['WebSocket', 'Web Streams', 'MessagePort'],
   chromium: ['WebSocket', 'Web Streams', 'MessagePort'],
+  firefox: ['WebSocket', 'Web Streams', 'MessagePort'],
+  webkit: ['WebSocket', 'Web Streams', 'MessagePort'],
 }
 
 export interface Planned {

@@ -31,21 +31,31 @@ async function outcome(
 ): Promise<string | undefined> {
   if (!carrier) return 'the runner has no such carrier'
   const pairs: Pair[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const hung = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing happened within ${LIMIT_MS} ms`)), LIMIT_MS)
+  })
   const connect = async (setup: Setup) => {
     const pair = await carrier(setup)
     pairs.push(pair)
     return pair
   }
   try {
-    await run({ connect, generateKeyPair })
+    await Promise.race([run({ connect, generateKeyPair }), hung])
     return undefined
   } catch (error) {
     return describe(error)
   } finally {
+    clearTimeout(timer)
     for (const pair of pairs) pair.cut()
   }
 }
 
+/** With its message, which is not in the stack of every engine. */
 export function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+  if (!(error instanceof Error)) return String(error)
+  const { stack = '' } = error
+  return stack.startsWith(String(error)) ? stack : `${error}\n${stack}`
 }
+
+const LIMIT_MS = 60_000

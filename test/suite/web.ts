@@ -76,6 +76,7 @@ export function channelEnd(channel: SecureChannel): End {
       const { done, value } = await read().read()
       return done ? undefined : value
     },
+    chunks: () => channel.readable,
     alert: (code, text) => channel.alert(code, text),
     async abandon() {
       await Promise.allSettled([write().abort(), read().cancel()])

@@ -1,9 +1,13 @@
 import { acceptWebSocket, connectWebSocket, generateKeyPair, ready } from 'nopki'
 import { type Command, type Platform, run } from '../../suite/main.js'
 import { channelEnd, ports, streams, webSockets } from '../../suite/web.js'
+import { allPosted, post } from './post.js'
+
+/** Which browser this is, the page’s address says. */
+const name = location.search.slice(1)
 
 const platform: Platform = {
-  name: 'chromium',
+  name,
   generateKeyPair: () => ready().then(generateKeyPair),
   carriers: relay => ({
     'Web Streams': streams,
@@ -13,7 +17,7 @@ const platform: Platform = {
   connectWebSocket: async (url, options) => channelEnd(await connectWebSocket(url, options)),
   async serve(options, relay, onEnd) {
     const wait = async (): Promise<void> => {
-      const socket = new WebSocket(`${relay}/chromium/serve`)
+      const socket = new WebSocket(`${relay}/${name}/serve`)
       const channel = acceptWebSocket(socket, { ...options, handshakeTimeout: 0 })
       await channel.then(
         it => onEnd(channelEnd(it)),
@@ -22,12 +26,10 @@ const platform: Platform = {
       return wait()
     }
     wait()
-    return { webSocket: `${relay}/chromium/to` }
+    return { webSocket: `${relay}/${name}/to` }
   },
 }
 
 Object.assign(globalThis, {
-  command: (command: Command) => run(platform, command, line => report(JSON.stringify(line))),
+  command: (command: Command) => run(platform, command, post).then(allPosted),
 })
-
-declare function report(line: string): void

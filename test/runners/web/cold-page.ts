@@ -1,5 +1,4 @@
 import { coldStart } from '../../suite/cold.js'
+import { post } from './post.js'
 
-report(JSON.stringify(await coldStart(() => import('nopki'))))
-
-declare function report(line: string): void
+post(await coldStart(() => import('nopki')))

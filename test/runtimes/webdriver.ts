@@ -1,14 +1,19 @@
-// Firefox and WebKit, driven by what each speaks itself: Firefox WebDriver BiDi over a WebSocket, WebKitGTK's driver WebDriver over HTTP.
+// Browsers, driven by what each speaks itself: Chromium its own protocol, by Playwright, Firefox WebDriver BiDi over a WebSocket, WebKitGTK's
+// driver WebDriver over HTTP.
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import { freePort } from '../support/ports.js'
+import { type BrowserName, type Runtime, XVFB } from './binaries.js'
+import { openPage } from './browser.js'
 
-export const DRIVEN = { firefox: startFirefox, webkit: startWebKit } as const
-export type DrivenName = keyof typeof DRIVEN
+/** A browser that shows a page without anything in it. */
+export function drive({ name, path }: Runtime): Promise<Driven> {
+  return DRIVEN[name as BrowserName](path)
+}
 
 export interface Driven {
   open(url: string): Promise<void>
@@ -16,21 +21,35 @@ export interface Driven {
   run(body: string): Promise<unknown>
   /** What the browser itself has complained of; of WebKit only the page can say. */
   complaints: string[]
+  /** Its processes, by their names. */
+  processes(): Record<string, number> | Promise<Record<string, number>>
   close(): Promise<void>
 }
 
-/** Why this machine cannot drive it; undefined if it can. */
-export function cannotDrive(name: DrivenName): string | undefined {
-  const needed = name === 'firefox' ? [FIREFOX] : [WEBKIT, XVFB]
-  const missing = needed.find(it => !existsSync(it))
-  const install = name === 'firefox' ? 'firefox-esr' : 'webkit2gtk-driver xvfb'
-  return missing && `there is no ${missing}; on Debian: apt-get install ${install}`
+async function startChromium(path: string): Promise<Driven> {
+  const { browser, page, errors } = await openPage(path, 'about:blank')
+  return {
+    complaints: errors,
+    async open(url) {
+      await page.goto(url, { waitUntil: 'load' })
+    },
+    run: body => page.evaluate(`(async () => { ${body} })()`),
+    async processes() {
+      const session = await browser.newBrowserCDPSession()
+      const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+      return Object.fromEntries(processInfo.map(({ type, id }) => [`${type} ${id}`, id]))
+    },
+    close: () => browser.close(),
+  }
 }
 
-async function startFirefox(): Promise<Driven> {
+async function startFirefox(path: string): Promise<Driven> {
   const profile = mkdtempSync(join(tmpdir(), 'nopki-firefox-'))
   const args = ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0', 'about:blank']
-  const child = spawn(FIREFOX, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HOME: profile } })
+  const child = spawnGroup(path, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: profile },
+  })
   const address = await said(child, /WebDriver BiDi listening on (ws:\/\/\S+)/)
   const socket = new WebSocket(`${address}/session`)
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject))
@@ -70,6 +89,7 @@ async function startFirefox(): Promise<Driven> {
       if (!result) throw new Error(exceptionDetails?.text)
       return JSON.parse(result.value)
     },
+    processes: () => family(child),
     async close() {
       await call('browser.close', {})
       socket.terminate()
@@ -88,9 +108,9 @@ interface Answer {
   result?: unknown
 }
 
-async function startWebKit(): Promise<Driven> {
+async function startWebKit(path: string): Promise<Driven> {
   const home = mkdtempSync(join(tmpdir(), 'nopki-webkit-'))
-  const screen = spawn(XVFB, ['-displayfd', '3', '-screen', '0', '1600x1200x24', '-nolisten', 'tcp'], {
+  const screen = spawnGroup(XVFB, ['-displayfd', '3', '-screen', '0', '1600x1200x24', '-nolisten', 'tcp'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   })
   const display = await new Promise<string>((resolve, reject) => {
@@ -98,7 +118,7 @@ async function startWebKit(): Promise<Driven> {
     screen.on('error', reject).on('exit', () => reject(new Error('Xvfb ended')))
   })
   const port = await freePort()
-  const child = spawn(WEBKIT, [`--port=${port}`], {
+  const child = spawnGroup(path, [`--port=${port}`], {
     stdio: 'ignore',
     env: {
       ...process.env,
@@ -144,6 +164,7 @@ async function startWebKit(): Promise<Driven> {
       if (error) throw new Error(error)
       return it
     },
+    processes: () => family(child),
     async close() {
       await call('DELETE', session)
       child.kill()
@@ -172,6 +193,45 @@ async function gone(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) await new Promise(resolve => child.once('exit', resolve))
 }
 
-const FIREFOX = '/usr/bin/firefox-esr'
-const WEBKIT = '/usr/bin/WebKitWebDriver'
-const XVFB = '/usr/bin/Xvfb'
+/** A child that leads a group, which ends with this process, whatever it has started itself. */
+function spawnGroup(path: string, args: string[], options: SpawnOptions): ChildProcess {
+  const child = spawn(path, args, { ...options, detached: true })
+  const stop = () => {
+    try {
+      if (child.pid) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // All of it is gone.
+    }
+  }
+  process.once('exit', stop)
+  child.once('exit', () => {
+    stop()
+    process.off('exit', stop)
+  })
+  return child
+}
+
+/** It, and what it has started: Linux tells. */
+function family({ pid = 0 }: ChildProcess): Record<string, number> {
+  const all = readdirSync('/proc').filter(it => /^\d+$/.test(it))
+  const found = new Map([[pid, nameAndParent(pid)?.name ?? '']])
+  for (let size = 0; size < found.size; ) {
+    size = found.size
+    for (const it of all) {
+      const { name, parent } = nameAndParent(Number(it)) ?? {}
+      if (name && parent && found.has(parent)) found.set(Number(it), name)
+    }
+  }
+  return Object.fromEntries([...found].map(([id, name]) => [`${name} ${id}`, id]))
+}
+
+function nameAndParent(pid: number): { name: string; parent: number } | undefined {
+  try {
+    const [, name = '', parent] = /\((.*)\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? []
+    return { name, parent: Number(parent) }
+  } catch {
+    return undefined
+  }
+}
+
+const DRIVEN = { chromium: startChromium, firefox: startFirefox, webkit: startWebKit } as const

@@ -1,0 +1,3 @@
+import { testSlowReader } from '../runtimes/slow.js'
+
+testSlowReader('firefox', 'node')

@@ -1,0 +1,3 @@
+import { testSuite } from '../runtimes/suite.js'
+
+testSuite('webkit')
