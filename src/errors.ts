@@ -25,7 +25,7 @@ export const ERRORS = {
   },
   PEER_KEY_MISMATCH: {
     means: 'the server is not the one whose key is pinned',
-    next: 'if it was re-keyed, update the pinned key; if not, someone may be answering in its place',
+    next: 'if it was re-keyed, get its new key from its operator and update the pinned key; if not, someone may be answering in its place',
   },
   PEER_BAD_PROOF: {
     means: 'the peer could not prove that it holds the key it claims',

@@ -81,9 +81,7 @@ function fails(code: ChannelErrorCode, reason?: string, details?: ErrorDetails):
 /** The key is compared before its proof is checked, so it is only what the server claims. */
 function keyMismatch(core: Core, channel: number, setup: Setup): ChannelError {
   const pinned = setup.serverKeys.map(it => encodePublicKey(it)).join(' or ')
-  return fails('PEER_KEY_MISMATCH', `the server answers as ${claimedKey(core, channel)}, not as the pinned ${pinned}`, {
-    next: 'if it was re-keyed, get its new key from its operator and update the pinned key; if not, someone may be answering in its place',
-  })
+  return fails('PEER_KEY_MISMATCH', `the server answers as ${claimedKey(core, channel)}, not as the pinned ${pinned}`)
 }
 
 function rejected(setup: Setup, code: number): ChannelError {

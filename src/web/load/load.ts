@@ -1,10 +1,11 @@
-import * as host from '#wasm'
+import { findWasm, readFile } from '#wasm'
 import { ChannelError } from '../../errors.js'
 import type { WasmSource } from '../../load/compile.js'
 import { loadModule, moduleNow, type WasmHost } from '../../load/load.js'
 import { Core } from '../../wasm/instance.js'
 
 let shared: Core | undefined
+const host: WasmHost = { findWasm, readFile }
 
 /**
  * Loads channel.wasm, unless it is loaded already. Every promise-returning call does this by itself: call it to have the synchronous
@@ -19,7 +20,7 @@ export async function ready(source?: WasmSource | Promise<WasmSource>): Promise<
 
 export async function loadCore(source?: WasmSource | Promise<WasmSource>): Promise<Core> {
   if (shared) return shared
-  const module = await loadModule(host as WasmHost, source)
+  const module = await loadModule(host, source)
   shared ??= new Core(module)
   return shared
 }
@@ -27,7 +28,7 @@ export async function loadCore(source?: WasmSource | Promise<WasmSource>): Promi
 /** For the synchronous calls. @throws ChannelError USE_NOT_LOADED where channel.wasm has to be fetched first */
 export function loadedCore(): Core {
   if (shared) return shared
-  const module = moduleNow(host as WasmHost)
+  const module = moduleNow(host)
   if (!module) throw new ChannelError('USE_NOT_LOADED')
   shared = new Core(module)
   return shared
