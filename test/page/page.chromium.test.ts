@@ -12,7 +12,6 @@ import { axeFinds, clickAll, inChromium, whole } from './chromium.js'
 
 const test = suite('page')
 const { check, withPage } = inChromium(test)
-const PICTURE = new URL('../../../docs/wire.png', import.meta.url)
 
 const titleOf = (page: Page) => page.locator('.transport h2').innerText()
 const next = (page: Page) => page.getByRole('button', { name: 'next step' }).click()
@@ -178,6 +177,38 @@ check('the one in the middle: reads version 1, and nothing of version 2; step by
   })
 })
 
+check(
+  'the one in the middle: what is new is in view, each byte has its sentence, and nothing plays on elsewhere',
+  async () => {
+    await withPage({ hash: 'tab=versions&step=5', width: 1180 }, async page => {
+      await page.setViewportSize({ width: 1180, height: 840 })
+      for (const text of ['The client believes it', 'PEER_BAD_PROOF']) {
+        const { y, height } = (await page.getByText(text).first().boundingBox())!
+        assert.ok(y + height < 840, `${text}: at ${y}`)
+      }
+      await page.getByRole('button', { name: 'step back' }).click()
+      const proof = page.locator('[data-version="2"] [data-step="splice"] [data-path="proof.mac"]')
+      await proof.hover()
+      const inspector = page.locator('.inspector')
+      assert.match(await inspector.innerText(), /proof: mac.*docs\/protocol\.md/s)
+      await proof.click()
+      await page.waitForURL(/field=middle\.2\.splice\.proof\.mac/)
+      await page.reload()
+      await page.waitForSelector('main > *')
+      assert.match(await inspector.innerText(), /proof: mac/)
+      await page.clock.install()
+      await page.getByRole('button', { name: 'step back' }).click()
+      await page.getByRole('button', { name: 'Play' }).click()
+      await page.getByText('step 5 of 7').waitFor()
+      await page.locator('[data-tab="walk"]').click()
+      await next(page)
+      const title = await titleOf(page)
+      await page.clock.runFor(60_000)
+      assert.is(await titleOf(page), title)
+    })
+  },
+)
+
 check('the search finds a secret while it is there, and not behind the handshake', async () => {
   const hits = async (step: string) => {
     let found = 0
@@ -250,19 +281,27 @@ for (const dark of [false, true]) {
   }
 }
 
-check('the README’s picture: made by this test, with --update, and in the README', async () => {
-  const hash = 'step=server.ee&field=wire.0.client session public key'
-  await withPage({ hash, width: 1180 }, async page => {
-    await page.setViewportSize({ width: 1180, height: 840 })
-    const picture = await page.screenshot({ animations: 'disabled' })
-    if (process.argv.includes('--update')) writeFileSync(PICTURE, picture)
-    const kept = readFileSync(PICTURE)
-    for (const png of [picture, kept]) assert.equal([png.readUInt32BE(16), png.readUInt32BE(20)], [1180, 840])
-    assert.ok(kept.length < 250_000, `${kept.length} bytes`)
+const PICTURES: [file: string, hash: string, page: string][] = [
+  ['wire.png', 'step=server.ee&field=wire.0.client session public key', 'README.md'],
+  ['wire-break.png', 'tab=break&broken=flip 1 1200 0', 'docs/inspect.md'],
+  ['wire-middle.png', 'tab=versions&step=6', 'docs/inspect.md'],
+]
+
+for (const [file, hash, name] of PICTURES) {
+  check(`docs/${file}: made by this test, with --update, and in ${name}`, async () => {
+    const place = new URL(`../../../docs/${file}`, import.meta.url)
+    await withPage({ hash, width: 1180 }, async page => {
+      await page.setViewportSize({ width: 1180, height: 840 })
+      const picture = await page.screenshot({ animations: 'disabled' })
+      if (process.argv.includes('--update')) writeFileSync(place, picture)
+      const kept = readFileSync(place)
+      for (const png of [picture, kept]) assert.equal([png.readUInt32BE(16), png.readUInt32BE(20)], [1180, 840])
+      assert.ok(kept.length < 250_000, `${kept.length} bytes`)
+    })
+    const text = readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
+    assert.match(text, new RegExp(`!\\[[^\\]]+\\]\\((?:docs/)?${file}\\)`))
+    assert.match(text, /nopki wire/)
   })
-  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
-  assert.match(readme, /!\[[^\]]+\]\(docs\/wire\.png\)/)
-  assert.match(readme, /nopki wire --open/)
-})
+}
 
 test.run()

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { Core } from '../../engine/index.js'
 import type { Recording } from '../../inspect/recording.js'
 import type { WasmModule } from '../../wasm/instance.js'
@@ -27,11 +27,7 @@ export function App({ module, recording }: Props) {
     addEventListener('hashchange', follow)
     return () => removeEventListener('hashchange', follow)
   }, [])
-  useEffect(() => {
-    const hash = toHash(place)
-    if (hash !== location.hash.slice(1))
-      history.replaceState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`)
-  }, [place])
+  useAddress(place)
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -51,6 +47,21 @@ export function App({ module, recording }: Props) {
   )
 }
 
+/** Keeps the address that of what is shown: not at every movement of a slider, for WebKit forbids the 101st change within 30 s. */
+function useAddress(place: Linked): void {
+  const last = useRef(Number.NEGATIVE_INFINITY)
+  useEffect(() => {
+    const hash = toHash(place)
+    if (hash === location.hash.slice(1)) return
+    const write = () => {
+      last.current = performance.now()
+      history.replaceState(null, '', hash === '' ? location.pathname + location.search : `#${hash}`)
+    }
+    const timer = setTimeout(write, Math.max(0, last.current + ADDRESS_MS - performance.now()))
+    return () => clearTimeout(timer)
+  }, [place])
+}
+
 interface TabProps extends Props {
   giving: Giving
   place: Linked
@@ -66,8 +77,7 @@ function Tab({ module, recording, giving, place, move }: TabProps) {
   const story = useMemo(() => (broken ? tell(module, { ...told, broken }) : whole), [whole, JSON.stringify(broken)])
   if (tab === 'versions') {
     const step = Math.max(0, Math.trunc(Number(place.step)) || 0)
-    const go = (it: number) => move({ step: it === 0 ? '' : String(it) })
-    return <Versions module={module} seed={seed} text={text} step={step} go={go} setText={it => move({ text: it })} />
+    return <Versions module={module} seed={seed} text={text} step={step} field={place.field} move={move} />
   }
   if (tab === 'capture') {
     return <Capture module={module} recording={recording} giving={giving} place={place} move={move} />
@@ -126,3 +136,5 @@ function Masthead({ place, move }: { place: Linked; move(change: Partial<Linked>
     </header>
   )
 }
+
+const ADDRESS_MS = 400

@@ -1,6 +1,6 @@
 // The conversation, step by step: three lanes, the key schedule, the search, and what is looked at.
 
-import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks'
 import type { Place as Linked } from '../run/link.js'
 import { type Leaf, leavesOf, openBox } from '../run/look.js'
 import { mapsOf, type Place } from '../run/maps.js'
@@ -11,6 +11,7 @@ import { lookedAt } from './capture.js'
 import { Inspector, type Looked, type Whereabouts } from './inspector.js'
 import { MemoryLane } from './lanes.js'
 import { MessageView, type Shown } from './message.js'
+import { usePlaying } from './playing.js'
 import { Schedule } from './schedule.js'
 import { regionAt, Search } from './search.js'
 import { Settings } from './settings.js'
@@ -39,7 +40,7 @@ export function Stage({ story, whole, place, move }: Props) {
     setPeeked(undefined)
     move({ step: to?.id ?? '' })
   }
-  const [playing, play] = usePlaying(at, moments.length, go)
+  const [playing, play] = usePlaying(at, moments.length, PACE_MS, go)
   useKeys(at, go, play, playing)
   if (!moment) return null
   const places = { client: maps.client[at] ?? [], server: maps.server[at] ?? [] }
@@ -213,23 +214,6 @@ function whereIs(
 function changedBytes(wire: Wire, { options: { broken } }: Story): ReadonlySet<number> | undefined {
   if (!broken || !('offset' in broken) || broken.message !== wire.index) return undefined
   return new Set([broken.offset])
-}
-
-function usePlaying(at: number, length: number, go: (step: number) => void): [boolean, (on: boolean) => void] {
-  const [playing, setPlaying] = useState(false)
-  useEffect(() => {
-    if (!playing) return
-    if (at === length - 1) return setPlaying(false)
-    const timer = setTimeout(() => go(at + 1), PACE_MS)
-    return () => clearTimeout(timer)
-  }, [playing, at, length])
-  return [
-    playing,
-    on => {
-      setPlaying(on)
-      if (on) go(at === length - 1 ? 0 : at + 1)
-    },
-  ]
 }
 
 /** Arrows step, space plays, where nothing else wants them. */

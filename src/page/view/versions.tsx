@@ -2,42 +2,39 @@
 
 import { useMemo, useState } from 'preact/hooks'
 import type { WasmModule } from '../../wasm/instance.js'
-import { type Attack, type AttackStep, intercept } from '../run/middle.js'
+import { leavesOf } from '../run/look.js'
+import { type Attack, type AttackStep, intercept, type Passing } from '../run/middle.js'
+import { lookedAt } from './capture.js'
+import { Inspector, type Looked } from './inspector.js'
 import { MessageView } from './message.js'
+import { usePlaying } from './playing.js'
 
 interface Props {
   module: WasmModule
   seed: string
   text: string
   step: number
-  go(step: number): void
-  setText(text: string): void
+  /** What is looked at, for links: `middle.2.proof.proof.mac`, a version, a step, and a field's path. */
+  field: string
+  move(change: { step?: string; field?: string; text?: string }): void
 }
 
-export function Versions({ module, seed, text, step, go, setText }: Props) {
-  const [playing, setPlaying] = useState<number | undefined>(undefined)
+export function Versions({ module, seed, text, step, field, move }: Props) {
+  const [peeked, setPeeked] = useState<Looked | undefined>(undefined)
   const attacks = useMemo(
     () => [intercept(module, { version: 1, seed, text }), intercept(module, { version: 2, seed, text })] as const,
     [module, seed, text],
   )
   const last = attacks[0].steps.length - 1
   const at = Math.min(step, last)
-  const play = () => {
-    if (playing !== undefined) {
-      clearInterval(playing)
-      return setPlaying(undefined)
-    }
-    let next = at === last ? 0 : at + 1
-    go(next)
-    const timer = setInterval(() => {
-      next += 1
-      if (next > last) {
-        clearInterval(timer)
-        return setPlaying(undefined)
-      }
-      go(next)
-    }, PACE_MS)
-    setPlaying(timer)
+  const go = (it: number) => {
+    setPeeked(undefined)
+    move({ step: it === 0 ? '' : String(it) })
+  }
+  const [playing, play] = usePlaying(at, last + 1, PACE_MS, go)
+  const look = (it: Looked) => {
+    setPeeked(undefined)
+    move({ field: it.id })
   }
   return (
     <section class="versions" aria-label="version 1 beside version 2">
@@ -49,14 +46,19 @@ export function Versions({ module, seed, text, step, go, setText }: Props) {
         </p>
         <label>
           <span>what the client will say</span>
-          <input type="text" value={text} maxLength={200} onInput={event => setText(event.currentTarget.value)} />
+          <input
+            type="text"
+            value={text}
+            maxLength={2000}
+            onInput={event => move({ text: event.currentTarget.value })}
+          />
         </label>
         <div class="buttons">
           <button type="button" aria-label="step back" disabled={at === 0} onClick={() => go(at - 1)}>
             ←
           </button>
-          <button type="button" class="main" aria-pressed={playing !== undefined} onClick={play}>
-            {playing === undefined ? 'Play' : 'Pause'}
+          <button type="button" class="main" aria-pressed={playing} onClick={() => play(!playing)}>
+            {playing ? 'Pause' : 'Play'}
           </button>
           <button type="button" aria-label="next step" disabled={at === last} onClick={() => go(at + 1)}>
             →
@@ -68,67 +70,86 @@ export function Versions({ module, seed, text, step, go, setText }: Props) {
       </header>
       <div class="pair">
         {attacks.map(attack => (
-          <Played key={attack.version} attack={attack} at={at} />
+          <Played key={attack.version} attack={attack} at={at} field={field} look={look} peek={setPeeked} />
         ))}
       </div>
+      <Inspector looked={peeked ?? linked(attacks, field)} whereabouts={[]} close={() => move({ field: '' })} />
     </section>
   )
 }
 
-function Played({ attack, at }: { attack: Attack; at: number }) {
+interface Looking {
+  field: string
+  look(it: Looked): void
+  peek(it: Looked | undefined): void
+}
+
+function Played({ attack, at, ...looking }: { attack: Attack; at: number } & Looking) {
+  const { version, steps } = attack
+  const proof = steps.find(it => it.id === 'splice')?.passing?.stolen?.offset
   return (
-    <section class="attack" aria-label={`version ${attack.version}`} data-version={attack.version}>
-      <h3>Version {attack.version}</h3>
-      <Three step={attack.steps[at]} />
-      <ol>
-        {attack.steps.slice(0, at + 1).map((step, index) => (
-          <li key={step.id} class={index === at ? 'now' : ''} data-step={step.id}>
-            <p class={step.failure ? 'step bad' : 'step'}>{step.title}</p>
-            <p>{step.text}</p>
-            {step.failure ? (
-              <p class="outcome">
-                <code>{step.failure.code}</code> at byte {step.failure.offset} of the challenge: the proof, which begins
-                at byte {attack.steps.find(it => it.id === 'splice')?.passing?.stolen?.offset}, does not open.{' '}
-                <i>What to do: {step.failure.next}.</i>
-              </p>
-            ) : null}
-            {step.passing ? <Passed step={step} passing={step.passing} open={index === at} /> : null}
-            {step.read === undefined ? null : (
-              <p class="read">
-                Mallory reads: <b>“{step.read}”</b>
-              </p>
-            )}
-          </li>
-        ))}
+    <section class="attack" aria-label={`version ${version}`} data-version={version}>
+      <h3>Version {version}</h3>
+      <Three step={steps[at]} />
+      <ol reversed>
+        {steps
+          .slice(0, at + 1)
+          .toReversed()
+          .map((step, index) => (
+            <li key={step.id} class={index === 0 ? 'now' : ''} data-step={step.id}>
+              <p class={step.failure ? 'step bad' : 'step'}>{step.title}</p>
+              <p>{step.text}</p>
+              {step.failure ? (
+                <p class="outcome">
+                  <code>{step.failure.code}</code> at byte {step.failure.offset} of the challenge: the proof, which
+                  begins at byte {proof}, does not open. <i>What to do: {step.failure.next}.</i>
+                </p>
+              ) : null}
+              {step.read === undefined ? null : (
+                <p class="read">
+                  Mallory reads: <b>“{step.read}”</b>
+                </p>
+              )}
+              {step.passing ? (
+                <Passed
+                  prefix={`middle.${version}.${step.id}.`}
+                  passing={step.passing}
+                  open={index === 0 && step.id !== 'forward'}
+                  {...looking}
+                />
+              ) : null}
+            </li>
+          ))}
       </ol>
     </section>
   )
 }
 
-function Passed({
-  step,
-  passing,
-  open,
-}: {
-  step: AttackStep
-  passing: NonNullable<AttackStep['passing']>
-  open: boolean
-}) {
-  const { stolen, from, kind, bytes } = passing
+function Passed(props: { prefix: string; passing: Passing; open: boolean } & Looking) {
+  const { prefix, passing, open, field, look, peek } = props
+  const { stolen } = passing
   const marks = stolen ? new Set(Array.from({ length: stolen.length }, (_, at) => stolen.offset + at)) : undefined
-  const none = () => {}
   return (
     <MessageView
-      message={{ index: 0, from, kind, bytes }}
-      open={open && step.id !== 'forward'}
-      current={undefined}
-      look={none}
-      peek={none}
+      message={{ ...passing, index: 0 }}
+      open={open}
+      current={field.startsWith(prefix) ? field.slice(prefix.length) : undefined}
+      look={(leaf, message) => look(lookedAt(prefix, leaf, message))}
+      peek={(leaf, message) => peek(leaf && lookedAt(prefix, leaf, message))}
       opened={false}
       marks={marks}
       note={stolen ? 'Marked: the proof that Mallory has stolen.' : undefined}
     />
   )
+}
+
+/** What a link points to. */
+function linked(attacks: readonly Attack[], field: string): Looked | undefined {
+  const [, version, id, ...path] = field.split('.')
+  const steps = attacks.find(it => String(it.version) === version)?.steps
+  const passing = steps?.find(it => it.id === id)?.passing
+  const leaf = passing && leavesOf(passing).find(it => it.path === path.join('.'))
+  return leaf && passing && lookedAt(`middle.${version}.${id}.`, leaf, { ...passing, index: 0 })
 }
 
 /** Who sends to whom. */
