@@ -2,12 +2,13 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { encodePublicKey, encodeSecretKey, generateKeyPair } from 'nopki'
+import { connectWebSocket, encodePublicKey, encodeSecretKey, generateKeyPair } from 'nopki'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { WebSocket } from 'ws'
 import { findRuntime, type RuntimeName } from '../runtimes/binaries.js'
 import { openPage } from '../runtimes/browser.js'
 import { ROOT, scratchProject } from '../runtimes/scratch.js'
@@ -80,6 +81,72 @@ example('a Worker talks to another Worker’s Durable Object', ['workerd'], asyn
     await workerd.close()
   }
 })
+
+example('a Durable Object sleeps behind the Worker where channels end', ['workerd'], async paths => {
+  const keys = generateKeyPair()
+  const out = await bundled('sleeping-object', 'worker.js')
+  const config = join(out, '../sleeps.capnp')
+  writeFileSync(join(out, 'front.js'), PUTS_TO_SLEEP)
+  writeFileSync(config, withSleep(readFileSync(join(out, '../worker.capnp'), 'utf8')))
+  const workerd = await startWorkerd(paths.workerd, config, { SECRET_KEY: encodeSecretKey(keys.secretKey) })
+  const sleep = () => get(workerd.port, '/sleep')
+  const enter = async () => {
+    const keyPair = generateKeyPair()
+    const socket = new WebSocket(`ws://127.0.0.1:${workerd.port}/`)
+    const channel = await connectWebSocket(socket, { serverKey: keys.publicKey, keyPair })
+    const messages = channel.messages()
+    const hears = async () => new TextDecoder().decode((await messages.next()).value as Uint8Array)
+    const says = (text: string) => channel.send(new TextEncoder().encode(text))
+    const name = encodePublicKey(keyPair.publicKey)
+    // Then it has its seat.
+    await says('here')
+    assert.is(await hears(), `${name}: here`)
+    return { name, channel, hears, says }
+  }
+  try {
+    const [ada, bob] = [await enter(), await enter()]
+    assert.is(await ada.hears(), `${bob.name}: here`)
+    await ada.says('one')
+    for (const it of [ada, bob]) assert.is(await it.hears(), `${ada.name}: one`)
+    assert.is(await sleep(), 'sleeps')
+    assert.match(await sleep(), /not currently running/)
+    await bob.says('two')
+    for (const it of [ada, bob]) assert.is(await it.hears(), `${bob.name}: two`)
+    await ada.channel.close()
+    assert.is(await sleep(), 'sleeps')
+    await bob.says('three')
+    assert.is(await bob.hears(), `${bob.name}: three`)
+  } finally {
+    await workerd.close()
+  }
+})
+
+/** In front of the Worker: has its room sleep when it is told to, as the platform has it after ten idle seconds. */
+const PUTS_TO_SLEEP = `
+  import unsafe from 'workerd:unsafe'
+  export default {
+    async fetch(request, { WORKER, ROOMS }) {
+      if (!request.url.endsWith('/sleep')) return WORKER.fetch(request)
+      const room = ROOMS.get(ROOMS.idFromName('lobby'))
+      return new Response(await unsafe.evict(room).then(() => 'sleeps', error => error.message))
+    },
+  }`
+
+function withSleep(config: string): string {
+  const service = `services = [
+    (name = "front", worker = (
+      modules = [(name = "front.js", esModule = embed "build/front.js")],
+      bindings = [
+        (name = "WORKER", service = "worker"),
+        (name = "ROOMS", durableObjectNamespace = (className = "Room", serviceName = "worker")),
+      ],
+      compatibilityDate = "2026-11-01",
+      compatibilityFlags = ["unsafe_module"],
+    )),`
+  return config
+    .replace('services = [', service)
+    .replace('http = (), service = "worker"', 'http = (), service = "front"')
+}
 
 test('each is under 60 lines', () => {
   const files = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })

@@ -46,7 +46,7 @@ check('there is nothing of Node in the bundle, and no flag brings it', async () 
   assert.not.match(bundle, /from\s*["']node:|require\(|\bprocess\.|\bBuffer\b/)
   const examples = readdirSync(join(ROOT, 'examples'), { recursive: true, encoding: 'utf8' })
   const configs = examples.filter(it => it.endsWith('.capnp')).map(it => join(ROOT, 'examples', it))
-  assert.is(configs.length, 2)
+  assert.is(configs.length, 3)
   for (const config of [...configs, join(folder, 'bundle', 'out', 'config.capnp')]) {
     assert.not.match(readFileSync(config, 'utf8'), /compatibilityFlags|nodejs_compat/, config)
   }
