@@ -2,7 +2,7 @@ import type http from 'node:http'
 import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { badOption } from '../engine/snapshot.js'
-import { createServer, heed, readServe, type SecureServer, type ServeOptions } from '../node/server.js'
+import { createServer, heed, readServe, type SecureServer, type ServeOptions, standBehind } from '../node/server.js'
 import type { SecureSocket } from '../node/socket.js'
 
 /** Of node:http, and of node:http2 without TLS. */
@@ -44,6 +44,7 @@ export function serveHttp<T extends HttpServer>(
   channels.on('handshakeError', (error, transport) => void server.emit('handshakeError', error, transport))
   closePendingToo(server, channels)
   heed(server, asked.signal, () => void (server.listening && server.close()))
+  standBehind(server, channels)
   return Object.assign(server, { setKeyPairs: (keys: ServerKeys) => channels.setKeyPairs(keys) })
 }
 

@@ -205,6 +205,11 @@ export function heed(server: net.Server, signal: AbortSignal | undefined, stop: 
   listen()
 }
 
+/** For a server that listens nowhere itself, and is given what comes to another: it heeds its signal for as long as that one is there. */
+export function standBehind(front: net.Server, server: SecureServer): void {
+  for (const event of ['listening', 'close']) front.on(event, () => server.emit(event))
+}
+
 /** Without an error: the application is not told of what it has decided itself. */
 function servedBy(socket: SecureSocket): ServedChannel {
   return {

@@ -1,7 +1,7 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ChannelError, createServer, encodePublicKey, type SecureServer, type SecureSocket } from '../node/index.js'
-import type { ServeOptions } from '../node/server.js'
+import { type ServeOptions, standBehind } from '../node/server.js'
 import { ALERT_SHUTTING_DOWN } from '../wire/stream.js'
 import { addressOf } from './address.js'
 import { FAILED, guarded, guardListeners } from './guard.js'
@@ -50,6 +50,7 @@ export class ChannelListener {
     )
     const { keepAlive = false, keepAliveInitialDelay = 0 } = options
     this.server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive, keepAliveInitialDelay })
+    standBehind(this.server, this.secure)
     this.server.on('connection', transport => {
       const fail = (error: Error) => {
         hooks.fault(error)

@@ -130,9 +130,14 @@ function keepUntilDone(set: Set<Live>, live: Live): void {
 /** Resolves when it listens. @throws the system’s error, such as EADDRINUSE */
 export function listenAt(server: net.Server, place: PlainPlace): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
+    const fail = (error: Error) => {
+      // It leaves its signal.
+      server.close()
+      reject(error)
+    }
+    server.once('error', fail)
     server.listen(place, () => {
-      server.off('error', reject)
+      server.off('error', fail)
       // One connection that cannot be taken, for want of descriptors, ends nothing.
       server.on('error', () => {})
       resolve()
