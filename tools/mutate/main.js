@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { judge } from './judge.js'
@@ -38,7 +38,8 @@ const UNSEEN = /^(?:suite\.(?!node)|readme\.runtimes|loading|workers)/
 // They measure, take long, or are about the package.
 const NOT_RUN = /^(?:slow\.|matrix|bench|package|recipes|readme|docs|cli-docs|examples)/
 
-setPriority(5)
+// Whoever has called it with less has reason to.
+setPriority(Math.max(5, getPriority()))
 const mutants = allMutants(FOLDERS)
 const files = readdirSync(join(ROOT, 'build/test'), { recursive: true, encoding: 'utf8' }).filter(it =>
   it.endsWith('.test.js'),
