@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process'
 import { getEventListeners } from 'node:events'
 import net from 'node:net'
+import { Duplex } from 'node:stream'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -641,6 +642,23 @@ check('a signal that is aborted already, or while authorize is asked', async () 
   const reported = next(other.server, 'handshakeError')
   checkError(await failureOf(await dial(other.port)), 'LINK_TRUNCATED')
   checkError((await reported)[0], 'LINK_CLOSED')
+})
+
+check('a transport that comes when the signal has stopped the server is dropped, whatever it fails with', async () => {
+  const controller = new AbortController()
+  const server = createServer({ keyPair: serverKeys, authorize: 'anyone', signal: controller.signal })
+  server.on('handshakeError', () => assert.unreachable('there was a handshake'))
+  controller.abort()
+  const transport = new Duplex({
+    read() {},
+    write: (_chunk, _encoding, callback) => callback(),
+    destroy: (_error, callback) => callback(new Error('it is broken')),
+  })
+  const closed = next(transport, 'close')
+  server.emit('connection', transport)
+  assert.is(transport.destroyed, true)
+  assert.is(server.pendingHandshakes, 0)
+  await closed
 })
 
 check('a signal keeps no server that has closed', async () => {

@@ -8,7 +8,13 @@ import { Engine } from '../../src/engine/index.js'
 import type { SecureSocket, ServeOptions } from '../../src/node/index.js'
 import { nodeCore } from '../../src/node/load.js'
 import type { ByteStreams } from '../../src/web/index.js'
-import { CONTROL_CREDIT, CONTROL_DATA_END, CREDIT_NONE, CREDIT_WINDOW } from '../../src/wire/stream.js'
+import {
+  CONTROL_CREDIT,
+  CONTROL_DATA_END,
+  CREDIT_MESSAGE_END,
+  CREDIT_NONE,
+  CREDIT_WINDOW,
+} from '../../src/wire/stream.js'
 import { RawPeer } from '../support/raw-peer.js'
 import {
   cleanUpAfter,
@@ -78,6 +84,26 @@ check('a socket does not begin, and answers who does', async () => {
   peer.grant(1000)
   await peer.until(() => peer.credits.length > 0)
   assert.equal(peer.credits[0], { limit: 10 + CREDIT_WINDOW, heeds: 1000 })
+})
+
+check('the ends of messages count: before the peer has begun, and behind that', async () => {
+  const { socket, peer } = await withPeer()
+  const say = (message: string) => {
+    peer.engine.write(Buffer.from(message), 0, true)
+    peer.flush()
+  }
+  for (const message of ['abc', '', 'abc']) say(message)
+  socket.resume()
+  await until(() => socket.bytesRead === 6)
+  peer.grant(1000)
+  await peer.until(() => peer.credits.length > 0)
+  const soFar = 6 + 3 * CREDIT_MESSAGE_END
+  assert.equal(peer.credits, [{ limit: soFar + CREDIT_WINDOW, heeds: 1000 }])
+  // A quarter of what was granted, for less than which there is no more.
+  const quarter = CREDIT_WINDOW / 4
+  for (let at = 0; at < quarter; at += CREDIT_MESSAGE_END) say('')
+  await peer.until(() => peer.credits.length > 1)
+  assert.is(peer.credits[1]?.limit, soFar + quarter + CREDIT_WINDOW)
 })
 
 check('it keeps to a limit, to the byte, and goes on as more is granted', async () => {

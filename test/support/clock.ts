@@ -4,6 +4,7 @@ import type { Test } from 'uvu'
 
 interface Waiting {
   due: number
+  time: number
   run: () => void
   background: boolean
 }
@@ -16,15 +17,22 @@ export class Clock {
 
   constructor() {
     const set = (run: () => void, time = 0) => {
-      const it = { due: this.now + Math.max(1, time), run, background: false }
-      this.#waiting.add(it)
-      const unref = () => {
-        it.background = true
+      const it = { due: 0, time: Math.max(1, time), run, background: false }
+      const refresh = () => {
+        // One that was cleared stays so.
+        if (it.time > 0) this.#waiting.add(Object.assign(it, { due: this.now + it.time }))
+        return it
       }
-      return Object.assign(it, { unref })
+      const unref = () => Object.assign(it, { background: true })
+      return Object.assign(it, { refresh, unref }).refresh()
     }
     globalThis.setTimeout = set as unknown as typeof setTimeout
-    globalThis.clearTimeout = (it => this.#waiting.delete(it as unknown as Waiting)) as typeof clearTimeout
+    const clear = (it?: Waiting) => {
+      if (!it) return
+      this.#waiting.delete(it)
+      it.time = 0
+    }
+    globalThis.clearTimeout = clear as unknown as typeof clearTimeout
     performance.now = () => this.now
   }
 
