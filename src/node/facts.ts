@@ -3,6 +3,7 @@ import { Duplex, type DuplexOptions } from 'node:stream'
 import { LONGEST_TIMER } from '../channel/options.js'
 import { badOption } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
+import { resetTransport } from './reset.js'
 
 /** What a transport may have of net.Socket, besides being a Duplex. */
 type Transport = Duplex & {
@@ -102,7 +103,7 @@ export abstract class SocketFacts extends Duplex {
   /** As of net.Socket: resets the TCP connection, if it is one. The peer’s channel fails with LINK_TRUNCATED. */
   resetAndDestroy(): this {
     // A Unix socket cannot be reset, and says so by a throw.
-    if (this.#transport?.remoteAddress !== undefined) this.#transport.resetAndDestroy?.()
+    if (this.#transport?.remoteAddress !== undefined) resetTransport(this.#transport)
     return this.destroy()
   }
 

@@ -1,12 +1,13 @@
 // How a plain socket ends: an end and a reset, told apart.
 
 import type net from 'node:net'
+import { resetTransport } from '../node/reset.js'
 
 /** A reset, which no reader takes for an end; a Unix socket has no such thing, and closes. */
 export function reset(plain: net.Socket): void {
   if (plain.destroyed) return
   try {
-    plain.resetAndDestroy()
+    resetTransport(plain)
   } catch {
     plain.destroy()
   }

@@ -6,10 +6,20 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parsePlain } from '../../src/cli/frame/place.js'
-import { acceptsPipes, whenEnded } from '../../src/tunnel/plain.js'
+import { acceptsPipes, reset, whenEnded } from '../../src/tunnel/plain.js'
 import { makeKey, type Running, startNopki, workFolder } from '../support/command.js'
 import { freePort } from '../support/ports.js'
-import { cleanUpAfter, guarded, next, readAll, readUntilError, someBytes, track, until } from '../support/sockets.js'
+import {
+  cleanUpAfter,
+  guarded,
+  next,
+  plainServer,
+  readAll,
+  readUntilError,
+  someBytes,
+  track,
+  until,
+} from '../support/sockets.js'
 import { tunnelKeys } from '../support/tunnel.js'
 
 cleanUpAfter(test)
@@ -40,6 +50,16 @@ check('a client of a Unix socket that writes and closes: the service has all of 
     client.write(SENT, () => client.destroy())
     assert.ok((await readAll(await accepted(at))).equals(SENT))
   }
+})
+
+check('a reset while an end is being sent closes the connection, too', async () => {
+  const port = await plainServer(socket => socket.resume())
+  const plain = track(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true })).on('error', () => {})
+  await next(plain, 'connect')
+  const closed = next(plain, 'close')
+  plain.end('x')
+  reset(plain)
+  await closed
 })
 
 check('what such a client wrote is read also where a write to it has failed before', async () => {
