@@ -69,7 +69,7 @@ export function pageOf(folder: string, script: string): Page {
   const hash = createHash('sha256').update(map).digest('base64')
   return {
     html: `<!doctype html><script type="importmap">${map}</script><script type="module" src="${script}"></script>`,
-    policy: `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'sha256-${hash}'; connect-src 'self' ws:`,
+    policy: `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' 'sha256-${hash}'; connect-src 'self' ws:; img-src 'self'`,
   }
 }
 

@@ -11,10 +11,11 @@ import { acceptWebSocket } from 'nopki/web'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocketServer } from 'ws'
-import { findRuntime } from '../runtimes/binaries.js'
-import { openPage, originOf, pageOf, servePages } from '../runtimes/browser.js'
+import { BROWSERS, findRuntime } from '../runtimes/binaries.js'
+import { originOf, pageOf, servePages } from '../runtimes/browser.js'
 import { ROOT, scratchProject } from '../runtimes/scratch.js'
 import { skipped } from '../runtimes/skip.js'
+import { drive } from '../runtimes/webdriver.js'
 import { bundleWorker, startWorkerd, writeConfig } from '../runtimes/worker.js'
 import { onAnyPort } from '../support/readme.js'
 
@@ -43,23 +44,27 @@ for (const [name, ...flags] of [['node'], ['deno', 'run', '--allow-net', '--allo
   }
 }
 
-const chromium = findRuntime('chromium')
-if (typeof chromium === 'string') skipped('chromium runs the README’s lines for the web', chromium)
-else {
-  test('chromium runs the README’s lines for the web', async () => {
-    const server = await echoServer()
-    writeFileSync(join(folder, 'page.js'), server.code)
-    const pages = servePages(folder, pageOf(folder, '/page.js'))
-    const { browser, errors } = await openPage(chromium.path, await originOf(pages))
-    try {
-      assert.is(await server.heard, 'hello')
-      assert.equal(errors, [])
-    } finally {
-      await browser.close()
-      pages.close()
-      server.close()
-    }
-  })
+for (const browser of BROWSERS) {
+  const runtime = findRuntime(browser)
+  const title = `${browser} runs the README’s lines for the web`
+  if (typeof runtime === 'string') skipped(title, runtime)
+  else {
+    test(title, async () => {
+      const server = await echoServer()
+      writeFileSync(join(folder, 'page.js'), server.code)
+      const pages = servePages(folder, pageOf(folder, '/page.js'))
+      const driven = await drive(runtime)
+      try {
+        await driven.open(await originOf(pages))
+        assert.is(await server.heard, 'hello')
+        assert.equal(driven.complaints, [])
+      } finally {
+        await driven.close()
+        pages.close()
+        server.close()
+      }
+    })
+  }
 }
 
 const workerd = findRuntime('workerd')
