@@ -1,4 +1,4 @@
-import { ChannelError, ERRORS } from '../../errors.js'
+import { ChannelError, ERRORS, printable } from '../../errors.js'
 import { told } from '../../node/files/bad-file.js'
 import { exhaustion } from './descriptors.js'
 
@@ -52,7 +52,13 @@ export class Failure extends Error {
 
   /** Writes the error and hint lines to stderr, and returns the exit code. */
   show(): number {
-    process.stderr.write(`error: ${this.message}\n${this.hint ? `hint: ${this.hint}\n` : ''}`)
+    const hint = this.hint && `hint: ${oneLine(this.hint)}\n`
+    process.stderr.write(`error: ${oneLine(this.message)}\n${hint}`)
     return this.exitCode
   }
+}
+
+/** Names of files, and what peers send, may have any characters: none of them begins a line, or tells a terminal what to do. */
+export function oneLine(text: string): string {
+  return printable(text, Number.POSITIVE_INFINITY)
 }

@@ -1,6 +1,6 @@
 // Data goes to stdout, everything else to stderr.
 
-import { Failure } from './failure.js'
+import { Failure, oneLine } from './failure.js'
 
 // Whoever reads our output may stop before it ends: that is no failure. That it cannot be written is one.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -23,13 +23,13 @@ export function printJson(value: unknown): void {
 
 /** What a command tells while it runs, on stderr. Never a secret, and nothing that crossed a channel. */
 export const log = {
-  info: (text: string) => say(text),
+  info: (text: string, hint = '') => say(text, hint),
   /** Something is wrong, and the command goes on. */
-  warn: (text: string, hint = '') => say(`warning: ${text}${hint && `\nhint: ${hint}`}`),
+  warn: (text: string, hint = '') => say(`warning: ${text}`, hint),
 }
 
 /** False if the line is lost: whoever reads standard error does not, and what waits for that is kept small. */
-function say(text: string): boolean {
+function say(text: string, hint: string): boolean {
   const { stderr } = process
   if (stderr.writableLength > MOST_WAITING) {
     unsaid += 1
@@ -37,7 +37,7 @@ function say(text: string): boolean {
   }
   if (unsaid > 0) stderr.write(`${unsaid} lines were lost, as nobody read them\n`)
   unsaid = 0
-  stderr.write(`${text}\n`)
+  stderr.write(`${oneLine(text)}\n${hint && `hint: ${oneLine(hint)}\n`}`)
   return true
 }
 

@@ -32,31 +32,25 @@ export async function createMetrics(open: () => number, lost: () => number): Pro
   }
   gauge('nopki_connections_open', 'Connections that are open now.', open)
   gauge('nopki_access_log_lost_lines', 'Lines that the access log could not be given.', lost)
-  const opened = new Counter({ name: 'nopki_connections_total', help: 'Connections that were let in.', registers })
-  const ended = new Counter({
-    name: 'nopki_connections_ended_total',
-    help: 'Connections that are over, and attempts that were refused, by how they ended.',
-    labelNames: ['how'] as const,
-    registers,
-  })
-  const ignored = new Counter({
-    name: 'nopki_connections_ignored_total',
-    help: 'Connections that a router gives no answer, by what they began with.',
-    labelNames: ['why'] as const,
-    registers,
-  })
-  const asked = new Counter({
-    name: 'nopki_connections_asked_total',
-    help: 'Connections that were let in, by the key of this server that they asked for.',
-    labelNames: ['key'] as const,
-    registers,
-  })
-  const bytes = new Counter({
-    name: 'nopki_bytes_total',
-    help: 'Bytes of the application over channels that are closed.',
-    labelNames: ['direction'] as const,
-    registers,
-  })
+  const counter = <T extends string = never>(name: string, help: string, ...labelNames: T[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const opened = counter('nopki_connections_total', 'Connections that were let in.')
+  const ended = counter(
+    'nopki_connections_ended_total',
+    'Connections that are over, and attempts that were refused, by how they ended.',
+    'how',
+  )
+  const ignored = counter(
+    'nopki_connections_ignored_total',
+    'Connections that a router gives no answer, by what they began with.',
+    'why',
+  )
+  const asked = counter(
+    'nopki_connections_asked_total',
+    'Connections that were let in, by the key of this server that they asked for.',
+    'key',
+  )
+  const bytes = counter('nopki_bytes_total', 'Bytes of the application over channels that are closed.', 'direction')
   const seconds = new Histogram({
     name: 'nopki_connection_seconds',
     help: 'How long connections were open.',

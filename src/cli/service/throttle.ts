@@ -7,11 +7,11 @@ export class Throttle {
   #unsaid = 0
   #timer: NodeJS.Timeout | undefined
 
-  say(text: string): void {
+  say(text: string, hint = ''): void {
     this.#timer ??= setTimeout(() => this.#restart(), A_MINUTE).unref()
     if (this.#said < MOST) {
       this.#said += 1
-      log.info(text)
+      log.info(text, hint)
     } else this.#unsaid += 1
   }
 
@@ -19,7 +19,7 @@ export class Throttle {
   fail(error: unknown): void {
     const { message, hint } = Failure.of(error)
     const time = new Date().toISOString().replace(/\.\d+/, '')
-    this.say(`error: ${time} ${message}${hint && `\nhint: ${hint}`}`)
+    this.say(`error: ${time} ${message}`, hint)
   }
 
   #restart(): void {

@@ -11,8 +11,8 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { homedir, userInfo } from 'node:os'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { ChannelError } from '../../errors.js'
 import { decodePublicKey, encodePublicKey } from '../../keys/text.js'
 import { badFile, badFileAt } from './bad-file.js'
@@ -24,10 +24,17 @@ export interface KnownServer {
   line: number
 }
 
-/** The file, as long as no other is named. */
+/**
+ * The file, as long as no other is named. A path that is not absolute is nobody's word: it would be of the folder that one happens to be in,
+ * and who has put a file there would say whom to trust. (The same is in the XDG Base Directory Specification.)
+ * @throws ChannelError USE_BAD_FILE where there is no home
+ */
 export function defaultKnownServers(): string {
-  const config = process.env.XDG_CONFIG_HOME || join(homedir(), '.config')
-  return join(config, 'nopki', 'known_servers')
+  const { XDG_CONFIG_HOME: config = '' } = process.env
+  if (isAbsolute(config)) return join(config, 'nopki', 'known_servers')
+  const home = [homedir(), userInfo().homedir].find(isAbsolute)
+  if (home === undefined) throw badFile('there is no home for the file of known servers', 'say where the file is')
+  return join(home, '.config', 'nopki', 'known_servers')
 }
 
 /** The server at a place, `host:port`, if it was met. @throws ChannelError USE_BAD_FILE where the file is wrong, which names the line */
