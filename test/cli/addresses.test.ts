@@ -101,6 +101,26 @@ check('a name that is not known, one that is answered too late, and a caller who
   await rejects(openSocket(never, { ...times, signal: gone.signal }), /enough/)
 })
 
+check('a caller who has chosen a family, or where to come from, has no other one looked up', async () => {
+  const port = await plainServer(() => {})
+  for (const [chosen, expected] of [
+    [{ family: 4 }, 4],
+    [{ family: 6 }, 6],
+    [{ localAddress: '127.0.0.1' }, 0],
+  ] as const) {
+    const asked: { family?: unknown; all?: unknown }[] = []
+    const lookup = ((_name, options, done) => {
+      asked.push(options)
+      process.nextTick(done, null, '127.0.0.1', 4)
+    }) as net.LookupFunction
+    track(await openSocket({ host: 'service.example', port, lookup, ...chosen }, times))
+    assert.equal(
+      asked.map(it => [it.family ?? 0, it.all ?? false]),
+      [[expected, false]],
+    )
+  }
+})
+
 check('an address that answers late is waited for, though the other one refuses', async () => {
   const { child, port } = await stoppedListener()
   const attempts: { socket: net.Socket; closed: Promise<unknown> }[] = []

@@ -128,6 +128,43 @@ async function reach(port: number): Promise<void> {
   client.destroy()
 }
 
+check('a table of 10,000 routes: a change is seen, and health is answered all the while', async () => {
+  const [first, second] = await echoServers(2)
+  const at = await freePort()
+  await startRedis(at)
+  const operator = await createClient({ url: `redis://127.0.0.1:${at}` })
+    .on('error', () => {})
+    .connect()
+  endings.add(() => operator.isOpen && operator.destroy())
+  const others = Array.from({ length: 9_999 }, (_, n) => {
+    const key = new Uint8Array(32)
+    new DataView(key.buffer).setUint32(0, n + 2)
+    return [encodePublicKey(key), `10.0.${n >> 8}.${n & 255}:4433 10.0.0.6:4433`]
+  })
+  await operator.hSet('nopki:routes', { ...Object.fromEntries(others), [wanted]: `127.0.0.1:${first!.port}` })
+  const metrics = await freePort()
+  const { command, port } = await startRouter(`redis://127.0.0.1:${at}`, '--metrics', String(metrics))
+  await reach(port)
+  assert.is(first!.sockets.length, 1)
+  let seen = false
+  const asking = async () => {
+    do {
+      const answer = await fetch(`http://127.0.0.1:${metrics}/health`, { signal: AbortSignal.timeout(5000) })
+      assert.is(((await answer.json()) as { status: string }).status, 'ok')
+    } while (!seen)
+  }
+  const change = async () => {
+    await operator.hSet('nopki:routes', wanted, `127.0.0.1:${second!.port}`)
+    await command.shows(/read anew from Redis/)
+    seen = true
+  }
+  await Promise.all([asking(), change()])
+  await reach(port)
+  assert.is(second!.sockets.length, 1)
+  operator.destroy()
+  command.child.kill('SIGTERM')
+})
+
 check('a Redis that has lost its table is not one whose table is empty', async () => {
   const [server] = await echoServers(1)
   const at = await freePort()

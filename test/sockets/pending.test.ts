@@ -122,6 +122,7 @@ test('an address stands for one machine, and of IPv6 for a network of 64 bits', 
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
     ['1:2:3:4:5:6:192.0.2.1', '1:2:3:4::/64'],
+    ['1::3:4:5:6:7:8', '1:0:3:4::/64'],
   ] as const) {
     assert.is(addressGroup(address), group, address)
   }
