@@ -88,7 +88,9 @@ example('a Durable Object sleeps behind the Worker where channels end', ['worker
   const config = join(out, '../sleeps.capnp')
   writeFileSync(join(out, 'front.js'), PUTS_TO_SLEEP)
   writeFileSync(config, withSleep(readFileSync(join(out, '../worker.capnp'), 'utf8')))
-  const workerd = await startWorkerd(paths.workerd, config, { SECRET_KEY: encodeSecretKey(keys.secretKey) })
+  const env = { SECRET_KEY: encodeSecretKey(keys.secretKey) }
+  // For the module that can put an Object to sleep.
+  const workerd = await startWorkerd(paths.workerd, config, env, '--experimental')
   const sleep = () => get(workerd.port, '/sleep')
   const enter = async () => {
     const keyPair = generateKeyPair()

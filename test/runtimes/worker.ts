@@ -36,8 +36,8 @@ export async function bundleWorker(folder: string, entry: string, outdir: string
 }
 
 /** A workerd that serves a configuration whose one socket is called http. */
-export async function startWorkerd(path: string, config: string, env: Record<string, string> = {}) {
-  const child = spawn(path, ['serve', config, '--control-fd=3', '--experimental'], {
+export async function startWorkerd(path: string, config: string, env: Record<string, string> = {}, ...flags: string[]) {
+  const child = spawn(path, ['serve', config, '--control-fd=3', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
