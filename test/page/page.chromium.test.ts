@@ -236,6 +236,9 @@ check('what the client says shows in the length of its record, unless it is padd
     const before = await page.locator('[data-message="3"] [data-path="mac"]').innerText()
     await page.locator('[data-set="fresh"]').click()
     assert.is.not(await page.locator('[data-message="3"] [data-path="mac"]').innerText(), before)
+    await page.locator('[data-set="version"]').selectOption('1')
+    await page.getByRole('button', { name: 'Response' }).click()
+    assert.is(await page.locator('[data-message="0"] .size').innerText(), '108 bytes')
   })
 })
 

@@ -1,9 +1,14 @@
-import { guess, messagesOfConnection, messagesOfDirection, type Said } from '../../inspect/capture/messages.js'
+import {
+  guess,
+  messagesOfConnection,
+  messagesOfDirection,
+  rawBytes,
+  type Said,
+} from '../../inspect/capture/messages.js'
 import {
   connectionsOf,
   dump,
   fields,
-  fromHexText,
   type InspectedField,
   isCapture,
   type KeyLog,
@@ -101,7 +106,7 @@ export const inspect = defineCommand({
       throw Failure.usage('--port is given without --write', 'it is the port in what is written')
     if (isCapture(bytes)) return inspectCapture(bytes, keys, show)
     if (bytes.length === 0) throw new Failure(`there are no bytes in ${named(file)}`)
-    inspectBytes(fromHexText(text(bytes)) ?? bytes, values.as, keys, show)
+    inspectBytes(rawBytes(bytes), values.as, keys, show)
   },
 })
 
@@ -223,10 +228,6 @@ async function readInput(file: string): Promise<Uint8Array> {
 
 function named(file: string): string {
   return file === '-' ? 'standard input' : file
-}
-
-function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1')
 }
 
 function portNumber(value: string, name: string): number {

@@ -1,5 +1,5 @@
-import { guess } from '../../inspect/capture/messages.js'
-import { fromHexText, isCapture } from '../../inspect/index.js'
+import { guess, rawBytes } from '../../inspect/capture/messages.js'
+import { isCapture } from '../../inspect/index.js'
 import type { Recording } from '../../inspect/recording.js'
 import { defineCommand } from '../frame/command.js'
 import { Failure } from '../frame/failure.js'
@@ -63,7 +63,7 @@ function recordingOf(capture: string, keylog: string | undefined): Recording {
       'nopki inspect shows all of it',
     )
   }
-  if (!isCapture(bytes) && !guess(fromHexText(bytes.toString('latin1')) ?? bytes)) {
+  if (!isCapture(bytes) && !guess(rawBytes(bytes))) {
     throw new Failure(
       `${capture} is no capture, and does not begin like a message of this protocol`,
       'give a pcap or pcapng file, the raw bytes of one direction, or hex digits',

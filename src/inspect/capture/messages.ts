@@ -4,7 +4,7 @@ import { HELLO_1_SESSION_KEY, KEY_BYTES } from '../../wire/layout.js'
 import { messagesOf } from '../conversation.js'
 import type { Message, OpenerFor } from '../direction.js'
 import { identify } from '../fields.js'
-import { type KeyLog, toHex } from '../keylog.js'
+import { fromHexText, type KeyLog, toHex } from '../keylog.js'
 import { lengthOf, type MessageKind } from '../layouts.js'
 import { type MakeOpener, type Opener, openerForLogged } from '../openers.js'
 import type { Connection } from './connections.js'
@@ -58,6 +58,11 @@ export function messagesOfDirection(bytes: Uint8Array, first: MessageKind, openi
   const hello = first.startsWith('hello') ? bytes : undefined
   const messages = opened(opening, hello, from, openerFor => messagesOf({ from, bytes, first, openerFor }) ?? [])
   return messages.map(it => ({ ...it, from }))
+}
+
+/** The bytes of one direction, which may be written as hex digits. */
+export function rawBytes(bytes: Uint8Array): Uint8Array {
+  return fromHexText(new TextDecoder('latin1').decode(bytes)) ?? bytes
 }
 
 /** A hello and a challenge of version 2 begin alike: where what follows fits only a challenge, it is one. */

@@ -7,16 +7,10 @@ import {
   messagesOfConnection,
   messagesOfDirection,
   type Opening,
+  rawBytes,
   type Said,
 } from '../../inspect/capture/messages.js'
-import {
-  type Connection,
-  connectionsOf,
-  fromHexText,
-  isCapture,
-  parseKeyLog,
-  readCapture,
-} from '../../inspect/index.js'
+import { type Connection, connectionsOf, isCapture, parseKeyLog, readCapture } from '../../inspect/index.js'
 
 export interface Dialogue {
   title: string
@@ -34,7 +28,7 @@ export interface Traffic {
 export function readTraffic(core: Core, bytes: Uint8Array, keyLog: string): Traffic {
   const opening = openingOf(core, keyLog)
   if (isCapture(bytes)) return fromCapture(bytes, opening)
-  const raw = fromHexText(new TextDecoder('latin1').decode(bytes)) ?? bytes
+  const raw = rawBytes(bytes)
   if (raw.length === 0) throw new Error('there are no bytes')
   const kind = guess(raw)
   if (!kind)

@@ -33,31 +33,18 @@ export function Settings({ place, move }: Props) {
               onInput={event => move({ text: event.currentTarget.value })}
             />
           </label>
-          <label>
-            <span>padding</span>
-            <select
-              data-set="padding"
-              value={padding}
-              onChange={event => move({ padding: event.currentTarget.value as Linked['padding'] })}
-            >
-              <option value="none">none</option>
-              <option value="block">blocks of 128</option>
-              <option value="full">all alike</option>
-            </select>
-          </label>
-          <label>
-            <span>version</span>
-            <select
-              data-set="version"
-              value={version}
-              onChange={event =>
-                move({ version: event.currentTarget.value === '1' ? 1 : 2, step: '', field: '', broken: undefined })
-              }
-            >
-              <option value="2">2</option>
-              <option value="1">1</option>
-            </select>
-          </label>
+          <Choice
+            name="padding"
+            value={padding}
+            among={PADDINGS}
+            choose={it => move({ padding: it as Linked['padding'] })}
+          />
+          <Choice
+            name="version"
+            value={String(version)}
+            among={VERSIONS}
+            choose={it => move({ version: it === '1' ? 1 : 2, step: '', field: '', broken: undefined })}
+          />
           <button type="button" data-set="fresh" onClick={() => move({ seed: freshSeed() })} title={`now “${seed}”`}>
             Draw new keys
           </button>
@@ -67,10 +54,41 @@ export function Settings({ place, move }: Props) {
   )
 }
 
+interface ChoiceProps {
+  name: string
+  value: string
+  among: readonly (readonly [value: string, label: string])[]
+  choose(value: string): void
+}
+
+function Choice({ name, value, among, choose }: ChoiceProps) {
+  return (
+    <label>
+      <span>{name}</span>
+      <select data-set={name} value={value} onChange={event => choose(event.currentTarget.value)}>
+        {among.map(([it, label]) => (
+          <option key={it} value={it}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
 function freshSeed(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(6)), it => it.toString(16).padStart(2, '0')).join('')
 }
 
+const PADDINGS = [
+  ['none', 'none'],
+  ['block', 'blocks of 128'],
+  ['full', 'all alike'],
+] as const
+const VERSIONS = [
+  ['2', '2'],
+  ['1', '1'],
+] as const
 const VIEWS = { all: 'you: everything', observer: 'an observer', middlebox: 'a middlebox' }
 // On a phone there is no room for all of it.
 const WIDE = matchMedia('(min-width: 901px)')
