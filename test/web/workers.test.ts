@@ -67,7 +67,10 @@ check('a WebSocket that hibernates is refused at once, with the reason', async (
   const asked = "await env.ROOM.get(env.ROOM.idFromName('one')).fetch(request).then(it => it.text())"
   const rooms = `bindings = [(name = "ROOM", durableObjectNamespace = "Room")],
     durableObjectNamespaces = [(className = "Room", uniqueKey = "room")], durableObjectStorage = (inMemory = void),`
-  assert.match(await answer('hibernates', object, asked, rooms), /USE_BAD_OPTION: socket is one that hibernates/)
+  assert.match(
+    await answer('hibernates', object, asked, rooms),
+    /USE_BAD_OPTION: socket is one that hibernates, .*; do not give .* end the channel in a Worker in front/,
+  )
 })
 
 /** What an expression is in a Worker that begins with this code. */

@@ -134,7 +134,7 @@ function accept(socket: WebSocketLike): void {
   } catch (cause) {
     if (!/hibernat/i.test(String(cause))) return
     throw new ChannelError('USE_BAD_OPTION', 'socket is one that hibernates, and brings no messages here', {
-      next: 'do not give it to `ctx.acceptWebSocket()`: a channel’s keys are in memory, and do not outlive a sleep',
+      next: 'do not give it to `ctx.acceptWebSocket()`, for a channel’s keys do not outlive a sleep, or end the channel in a Worker in front',
       cause,
     })
   }
