@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js'
+import { badOption } from '../engine/snapshot.js'
 import { ChannelError } from '../errors.js'
 import { encodePublicKey } from '../keys/text.js'
 import type { Authorize, Peer, ServedChannel, ServerOptions } from './options.js'
@@ -30,8 +31,8 @@ export async function admit<Channel>(
   applicant: Applicant<Channel>,
 ): Promise<Channel> {
   applicant.check()
-  const tell: Tell = []
-  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant, tell), applicant.failed])
+  const waiting = new Waiting()
+  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant, waiting), applicant.failed])
   const answer = (await asking) as true | object | Refusal
   applicant.check()
   if (answer instanceof Refusal) {
@@ -39,8 +40,39 @@ export async function admit<Channel>(
     throw answer.error
   }
   const channel = applicant.accept(answer === true ? undefined : answer)
-  for (const it of tell) it(applicant.served(channel))
+  waiting.served(() => applicant.served(channel))
   return channel
+}
+
+type Tell = (channel: ServedChannel) => void
+
+/** Who has asked for the channel of a client that is served. What one of them throws is a bug of its own: the client is served. */
+class Waiting {
+  #tell: Tell[] = []
+  #channel: (() => ServedChannel) | undefined
+
+  /** @throws ChannelError USE_BAD_OPTION */
+  add(tell: unknown): void {
+    if (typeof tell !== 'function') throw badOption('tell', tell, 'a function')
+    if (this.#channel) call(tell as Tell, this.#channel())
+    else this.#tell.push(tell as Tell)
+  }
+
+  served(channel: () => ServedChannel): void {
+    this.#channel = channel
+    for (const it of this.#tell.splice(0)) call(it, channel())
+  }
+}
+
+function call(tell: Tell, channel: ServedChannel): void {
+  try {
+    tell(channel)
+  } catch (error) {
+    // It is reported as an exception that nobody has caught.
+    queueMicrotask(() => {
+      throw error
+    })
+  }
 }
 
 /** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
@@ -76,12 +108,11 @@ class Refusal {
 }
 
 type Asked = Omit<Applicant<unknown>, 'accept' | 'served' | 'refuse'>
-type Tell = ((channel: ServedChannel) => void)[]
 
-async function ask(authorize: Authorize, applicant: Asked, tell: Tell): Promise<true | object | Refusal> {
+async function ask(authorize: Authorize, applicant: Asked, waiting: Waiting): Promise<true | object | Refusal> {
   const { remotePublicKey } = applicant.engine
   try {
-    const answer = await authorize(peerOf(applicant, tell))
+    const answer = await authorize(peerOf(applicant, waiting))
     return answer === true || (typeof answer === 'object' && answer !== null) ? answer : new Refusal(remotePublicKey)
   } catch (cause) {
     return new Refusal(remotePublicKey, cause ?? 'nothing')
@@ -89,7 +120,7 @@ async function ask(authorize: Authorize, applicant: Asked, tell: Tell): Promise<
 }
 
 /** What most never ask for is made when they do. */
-function peerOf(applicant: Asked, tell: Tell): Peer {
+function peerOf(applicant: Asked, waiting: Waiting): Peer {
   const { engine, remoteAddress, remotePort } = applicant
   const { remotePublicKey: publicKey, localPublicKey, handshakeHash, version = 2 } = engine
   return {
@@ -105,6 +136,6 @@ function peerOf(applicant: Asked, tell: Tell): Peer {
     ...(handshakeHash && { handshakeHash }),
     ...(remoteAddress !== undefined && { remoteAddress }),
     ...(remotePort !== undefined && { remotePort }),
-    whenServed: it => void tell.push(it),
+    whenServed: it => waiting.add(it),
   }
 }

@@ -76,7 +76,11 @@ export interface Peer {
   remotePort?: number
   /** Aborted when the client is gone, or the handshake’s time is over. */
   signal: AbortSignal
-  /** `tell` is called with the channel if this client is served, whatever else `authorize` attaches to it: to end it later. */
+  /**
+   * `tell` is called with the channel if this client is served, whatever else `authorize` attaches to it: to end it later. If it is served
+   * already, at once. What `tell` throws is reported as an exception that nobody has caught.
+   * @throws ChannelError USE_BAD_OPTION
+   */
   whenServed(tell: (channel: ServedChannel) => void): void
 }
 

@@ -42,9 +42,9 @@ export class TunnelListener {
     return this.#open.size
   }
 
-  /** It takes nobody any more. */
+  /** It takes nobody any more: it was closed, or its signal is aborted. */
   get closed(): boolean {
-    return this.#closed
+    return this.#closed || !this.#server.listening
   }
 
   /**
@@ -52,7 +52,7 @@ export class TunnelListener {
    * all is well. For a health page: if no client has been there for 10 s, or the last one did not get there, the other side is tried now.
    */
   async check(): Promise<string> {
-    if (this.#closed) return 'it is closed'
+    if (this.closed) return 'it is closed'
     await this.#reachability.check()
     return this.#reachability.trouble || this.#counter.trouble
   }
@@ -64,7 +64,7 @@ export class TunnelListener {
    */
   async close(drain = 0): Promise<void> {
     checkInteger('drain', drain, 0, LONGEST_TIMER)
-    if (drain > 0 && !this.#closed) await takeWaiting(this.#server)
+    if (drain > 0 && !this.closed) await takeWaiting(this.#server)
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#closed = true
     this.closing()

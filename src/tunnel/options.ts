@@ -52,6 +52,10 @@ export function readPlace(name: string, given: number | PlainPlace, host?: strin
   if (typeof asked !== 'object' || !asked) throw badOption(name, given, WANTED)
   const place = snapshot<{ host?: string; port?: number; path?: string }>(PLACE, asked)
   if ((place.path ?? place.port) === undefined) throw badOption(name, given, WANTED)
+  // Node would take the port, and listen at all addresses: who gives a path means nobody but this machine.
+  if (place.path !== undefined && (place.port ?? place.host) !== undefined)
+    throw badOption(name, given, `${WANTED}: one of them`)
+  if (place.path === '') throw badOption('path', place.path, 'the path of a socket')
   const whole = place.path === undefined && host !== undefined ? { host, ...place } : place
   return bare<PlainPlace>(forNet(PLACE, [], asked), whole)
 }

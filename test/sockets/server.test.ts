@@ -175,6 +175,38 @@ for (const version of VERSIONS) {
     assert.equal(error.alert, asSent(version, 42, 'never mind'))
   })
 
+  check(
+    'who has let a client in is told of its channel, late as well, and what it throws is not the channel’s',
+    async () => {
+      let asked: Peer | undefined
+      let told = 0
+      const { server, port } = await serve({
+        authorize: peer => {
+          asked = peer
+          assert.throws(
+            () => peer.whenServed(5 as never),
+            (error: ChannelError) => error.code === 'USE_BAD_OPTION',
+          )
+          peer.whenServed(() => {
+            throw new Error('a listener’s own')
+          })
+          peer.whenServed(() => void told++)
+          return true
+        },
+      })
+      const uncaught = next(process, 'uncaughtException')
+      const accepted = next(server, 'secureConnection')
+      const client = await dial(port, { version })
+      const [socket] = await accepted
+      assert.is((await uncaught)[0].message, 'a listener’s own')
+      assert.is(told, 1)
+      assert.equal([server.pendingHandshakes, server.refusedClients], [0, 0])
+      asked?.whenServed(channel => channel.destroy(undefined))
+      assert.is(socket.destroyed, true)
+      await failureOf(client)
+    },
+  )
+
   check('authorize that never answers: the handshake’s time is over', async () => {
     let signal: AbortSignal | undefined
     let pending = 0

@@ -140,6 +140,10 @@ check('what is no place is rejected at once, and not by each connection', async 
     65_536,
     Number.NaN,
     { path: 7 },
+    { path: '' },
+    // Node would take the port, and listen at all addresses.
+    { path: '/tmp/nopki-none', port: 0 },
+    { path: '/tmp/nopki-none', host: '::1' },
   ]) {
     await rejects(expose(0, wrong as never, options), 'USE_BAD_OPTION')
     await rejects(expose(wrong as never, 1, options), 'USE_BAD_OPTION')
@@ -170,6 +174,7 @@ check('its signal stops it, whichever way it goes', async () => {
     assert.equal(open(), [!early, !early])
     stop.abort()
     assert.equal(open(), [false, false])
+    for (const it of [into, out]) assert.equal([it.closed, await it.check()], [true, 'it is closed'])
   }
 })
 
