@@ -1,6 +1,6 @@
 // What comes from others is in what the command reads and says: names of files, the environment, the folder that it is called in.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { filesIn, makeKey, nopki, startNopki, workFolder } from '../support/command.js'
@@ -66,6 +66,45 @@ check('the folder that it is called in does not say whom to trust', async () => 
   }
   const home = { HOME: folder, XDG_CONFIG_HOME: '' }
   assert.match((await nopki(['connect', '127.0.0.1:1'], { cwd: '/', env: home })).err, /ECONNREFUSED/)
+})
+
+check('what is written to is no secret key, and nothing else that the command was given', async () => {
+  const { file, publicKey } = await makeKey(folder, 'server')
+  const authorized = write('authorized', `${publicKey} alice\n`)
+  const passphrase = write('passphrase', 'a passphrase\n')
+  const sealed = path('sealed.key')
+  await nopki(['keygen', '-o', sealed, '--passphrase-file', passphrase])
+  symlinkSync(file, path('link'))
+  const capture = write('capture', '6e 70 6b 32 00 01 02')
+  const expose = ['expose', '127.0.0.1:0', '1', '-k', file, '-a', authorized]
+  const calls: [string[], RegExp][] = [
+    [['wire', '-o', file], /^error: --output is a file with a secret key, /],
+    [['wire', '-o', sealed], /^error: --output is a file with a secret key, /],
+    [['wire', '-o', path('link')], /^error: --output is a file with a secret key, /],
+    [['wire', capture, '-o', `${folder}/./capture`], /^error: --output and CAPTURE are the same file/],
+    [['inspect', capture, '--keylog', authorized, '--write', capture], /^error: --write and FILE are the same file/],
+    [[...expose, '--access-log', file], /^error: --access-log and --key are the same file/],
+    [[...expose, '--access-log', authorized], /^error: --access-log and --authorized are the same file/],
+    [
+      [...expose, '--access-log', path('new'), '--keylog', path('new')],
+      /^error: --keylog and --access-log|^error: --access-log and --keylog/,
+    ],
+    [
+      ['connect', `nopki://${publicKey}@127.0.0.1:1`, '--keylog', sealed],
+      /^error: --keylog is a file with a secret key, /,
+    ],
+  ]
+  const before = [file, sealed, authorized, capture].map(it => readFileSync(it, 'utf8'))
+  for (const [call, message] of calls) {
+    const { code, err } = await nopki(call)
+    assert.match(err, message)
+    assert.is(code, 2)
+  }
+  assert.equal(
+    before,
+    [file, sealed, authorized, capture].map(it => readFileSync(it, 'utf8')),
+  )
+  assert.is((await nopki(['wire', '-o', '/dev/null'])).code, 0)
 })
 
 test.run()

@@ -7,6 +7,7 @@ export const keylogOption = {
     value: 'FILE',
     summary: 'appends the session keys to FILE, for nopki inspect; whoever has them reads all that is sent',
     completes: 'file',
+    writes: true,
   },
 } as const
 

@@ -60,6 +60,7 @@ export const inspect = defineCommand({
       summary:
         'of a capture with a key log: writes its connections with what was inside them as TCP payload, as pcapng, for Wireshark',
       completes: 'file',
+      writes: true,
     },
     port: {
       value: 'PORT',

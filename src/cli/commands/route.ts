@@ -40,6 +40,7 @@ export const route = defineCommand({
       value: 'FILE',
       summary: 'keeps the last good table of Redis in FILE, to start with if Redis has none to give',
       completes: 'file',
+      writes: true,
     },
     ...pendingOptions,
     'handshake-timeout': { ...pendingOptions['handshake-timeout'], default: '5s' },

@@ -23,6 +23,7 @@ export const wire = defineCommand({
       summary: 'where to write it; - is standard output',
       default: 'nopki-wire.html',
       completes: 'file',
+      writes: true,
     },
     keylog: {
       value: 'FILE',

@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { Failure } from './failure.js'
+import { checkOutputs, type NamedFile } from './outputs.js'
 
 /** A command, as one file in src/cli/ declares it with `defineCommand`. */
 export interface Command {
@@ -43,6 +44,8 @@ export interface Option {
   /** Makes of the text what the command uses. Fails with `Failure.usage`, naming the option. */
   read?(text: string, name: string): unknown
   completes?: Completion
+  /** Of a file: it is written to, if it is there already too. */
+  writes?: true
 }
 
 export type Options = Readonly<Record<string, Option>>
@@ -100,7 +103,25 @@ function parse(command: Pick<Command, 'name' | 'args' | 'options'>, args: string
   const values: Record<string, unknown> = {}
   for (const [name, option] of Object.entries(command.options))
     values[name] = valueFor(name, option, parsed.values[name])
+  checkOutputs(filesOf(command, parsed))
   return { positionals: parsed.positionals, values }
+}
+
+/** Those that are named, and not an output’s default. */
+function filesOf(
+  { args, options }: Pick<Command, 'args' | 'options'>,
+  { values, positionals }: { values: Record<string, unknown>; positionals: readonly string[] },
+): NamedFile[] {
+  const named = Object.entries(options).flatMap(([name, { completes, writes = false }]) =>
+    completes === 'file'
+      ? [values[name] ?? []].flat().map(path => ({ by: `--${name}`, path: String(path), writes }))
+      : [],
+  )
+  const given = args.flatMap(({ name, completes }, at) => {
+    const path = positionals[at]
+    return completes === 'file' && path !== undefined ? [{ by: name, path, writes: false }] : []
+  })
+  return [...named, ...given]
 }
 
 function valueFor(name: string, option: Option, given: unknown): unknown {

@@ -71,6 +71,7 @@ export const serviceOptions = {
     value: 'FILE',
     summary: 'appends a line of JSON for every connection, - to standard error; SIGHUP opens the file anew',
     completes: 'file',
+    writes: true,
   },
   metrics: {
     value: 'LISTEN',
