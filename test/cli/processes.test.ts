@@ -73,7 +73,11 @@ check('descriptors that are nearly used up are named, with how many there may be
     await next(socket, 'connect')
     many.push(socket)
   }
-  many.push(track(dialPlain(Number(port))).on('error', () => {}))
+  for (let more = 0; more < 5; more++) {
+    const socket = track(dialPlain(Number(port))).on('error', () => {})
+    await next(socket, 'connect')
+    many.push(socket)
+  }
   await expose.shows(/of the 70 descriptors that this process may have are in use/)
   assert.ok(
     many.every(socket => !socket.destroyed),
@@ -81,7 +85,8 @@ check('descriptors that are nearly used up are named, with how many there may be
   )
   for (const socket of many) socket.destroy()
   while (!/"ok"/.test(await health())) await delay(50)
-  await expose.stop()
+  const { err } = await expose.stop()
+  assert.is(err.match(/of the 70 descriptors/g)?.length, 1, 'each minute it is said once')
   const { message, hint } = Failure.of(Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
   assert.match(`${message} ${hint}`, /^accept EMFILE: this process uses the \d+ descriptors .*ulimit -n/)
 })

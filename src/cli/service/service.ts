@@ -267,7 +267,7 @@ export class Service {
   #outlive(server: net.Server): void {
     server.on('connection', socket => {
       const few = shortage(socket)
-      if (few) this.#throttle.say(few)
+      if (few) this.#throttle.sayOnce('descriptors', few)
     })
     server.on('error', error => this.#throttle.say(`a connection could not be taken: ${Failure.of(error).message}`))
   }

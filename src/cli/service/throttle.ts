@@ -5,6 +5,7 @@ import { log } from '../frame/output.js'
 export class Throttle {
   #said = 0
   #unsaid = 0
+  #kinds = new Set<string>()
   #timer: NodeJS.Timeout | undefined
 
   say(text: string, hint = ''): void {
@@ -13,6 +14,13 @@ export class Throttle {
       this.#said += 1
       log.info(text, hint)
     } else this.#unsaid += 1
+  }
+
+  /** What stays true for a while, and would be said with every connection: once a minute. */
+  sayOnce(kind: string, text: string): void {
+    if (this.#kinds.has(kind)) return
+    this.#kinds.add(kind)
+    this.say(text)
   }
 
   /** A connection has failed: as a command fails, with when that was. */
@@ -27,6 +35,7 @@ export class Throttle {
     this.#timer = undefined
     this.#said = 0
     this.#unsaid = 0
+    this.#kinds.clear()
   }
 }
 
