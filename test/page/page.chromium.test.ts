@@ -140,6 +140,14 @@ const BREAKS: [string, RegExp][] = [
   ['swap 3', /PEER_BAD_RECORD/],
   ['server-key', /PEER_KEY_MISMATCH/],
   ['context', /PEER_KEY_UNREADABLE/],
+  ['flip 1 120 0&version=1', /PEER_BAD_PROOF.*byte 175 of message 2/s],
+  ['flip 5 5 0&version=1', /PEER_BAD_RECORD/],
+  ['cut 5 9&version=1', /LINK_TRUNCATED/],
+  ['replay 5&version=1', /PEER_BAD_RECORD/],
+  ['drop 5&version=1', /PEER_BAD_RECORD/],
+  ['swap 5&version=1', /PEER_BAD_RECORD/],
+  ['server-key&version=1', /PEER_NOT_ADDRESSED/],
+  ['context&version=1', /USE_BAD_OPTION/],
 ]
 
 check('every break: the real code, and what to do, at the step where it fails', async () => {
@@ -147,11 +155,17 @@ check('every break: the real code, and what to do, at the step where it fails', 
     await withPage({ hash: `tab=break&broken=${broken}` }, async page => {
       assert.match(await page.locator('.breaks .outcome').innerText(), code, broken)
       assert.match(await page.locator('.breaks .outcome').innerText(), /What to do: ./)
-      assert.match(await titleOf(page), /(?:refuses|closed): (?:PEER|LINK)_/)
+      assert.match(await titleOf(page), /(?:refuses|closed|does not start): (?:PEER|LINK|USE)_/)
       if (broken.startsWith('flip'))
         assert.ok((await page.locator('.lane.wire mark').count()) > 0, 'the byte is marked')
     })
   }
+  await withPage({ hash: 'tab=break&version=1' }, async page => {
+    for (const label of await page.locator('.choices label').all()) {
+      await label.click()
+      await page.locator('.breaks .outcome').waitFor()
+    }
+  })
   await withPage({ hash: 'tab=break' }, async page => {
     for (const label of await page.locator('.choices label').all()) {
       await label.click()

@@ -35,6 +35,14 @@ const BREAKS = [
   ['swap 3', 'PEER_BAD_RECORD'],
   ['server-key', 'PEER_KEY_MISMATCH'],
   ['context', 'PEER_KEY_UNREADABLE'],
+  ['flip 1 120 0&version=1', 'PEER_BAD_PROOF'],
+  ['flip 5 5 0&version=1', 'PEER_BAD_RECORD'],
+  ['cut 5 9&version=1', 'LINK_TRUNCATED'],
+  ['replay 5&version=1', 'PEER_BAD_RECORD'],
+  ['drop 5&version=1', 'PEER_BAD_RECORD'],
+  ['swap 5&version=1', 'PEER_BAD_RECORD'],
+  ['server-key&version=1', 'PEER_NOT_ADDRESSED'],
+  ['context&version=1', 'USE_BAD_OPTION'],
 ]
 const KINDS = ['flip', 'cut', 'replay', 'drop', 'swap', 'server-key', 'context']
 

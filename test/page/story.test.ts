@@ -216,6 +216,40 @@ for (const [broken, expected] of BREAKS) {
   })
 }
 
+const BREAKS_1: [Break, string[]][] = [
+  [{ kind: 'flip', message: 0, offset: 0, bit: 0 }, ['server PEER_VERSION', 'client LINK_CLOSED']],
+  [{ kind: 'flip', message: 0, offset: 10, bit: 0 }, ['server PEER_NOT_ADDRESSED', 'client LINK_CLOSED']],
+  [{ kind: 'flip', message: 1, offset: 5, bit: 0 }, ['client PEER_KEY_UNREADABLE', 'server LINK_CLOSED']],
+  [{ kind: 'flip', message: 1, offset: 40, bit: 0 }, ['client PEER_KEY_UNREADABLE', 'server LINK_CLOSED']],
+  [{ kind: 'flip', message: 1, offset: 120, bit: 0 }, ['client PEER_BAD_PROOF', 'server LINK_CLOSED']],
+  [{ kind: 'flip', message: 2, offset: 5, bit: 0 }, ['server PEER_KEY_UNREADABLE']],
+  [{ kind: 'flip', message: 2, offset: 100, bit: 0 }, ['server PEER_BAD_PROOF']],
+  [{ kind: 'flip', message: 3, offset: 5, bit: 0 }, ['server PEER_BAD_RECORD', 'client LINK_TRUNCATED']],
+  [{ kind: 'flip', message: 5, offset: 5, bit: 0 }, ['server PEER_BAD_RECORD', 'client LINK_TRUNCATED']],
+  [{ kind: 'cut', message: 5, offset: 9 }, ['client LINK_TRUNCATED', 'server LINK_TRUNCATED']],
+  [{ kind: 'replay', message: 5 }, ['server PEER_BAD_RECORD', 'client LINK_TRUNCATED']],
+  [{ kind: 'drop', message: 5 }, ['server PEER_BAD_RECORD', 'client LINK_TRUNCATED']],
+  [{ kind: 'swap', message: 5 }, ['server PEER_BAD_RECORD', 'client LINK_TRUNCATED']],
+  [{ kind: 'server-key' }, ['server PEER_NOT_ADDRESSED', 'client LINK_CLOSED']],
+  [{ kind: 'context' }, ['client USE_BAD_OPTION']],
+]
+
+for (const [broken, expected] of BREAKS_1) {
+  test(`version 1, broken: ${JSON.stringify(broken)}`, () => {
+    const told = story({ version: 1, broken })
+    assert.equal(
+      told.failures.map(it => `${it.who} ${it.code}`),
+      expected,
+    )
+    assert.is(
+      told.moments.some(it => it.failure),
+      expected.length > 0,
+    )
+    for (const it of told.failures) assert.ok(it.next.length > 10, 'what to do')
+    for (const { client, server } of [mapsOf(told)]) assert.is(client.length, server.length)
+  })
+}
+
 test('no byte of a handshake can be changed unnoticed, nor one of a record', () => {
   const whole = story()
   for (const wire of whole.wire) {

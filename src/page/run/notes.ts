@@ -77,8 +77,11 @@ export class Notes {
     const failure = failureOf(who, error, message, offset)
     const { code, reason, next } = failure
     this.failures.push(failure)
-    const ended = code.startsWith('LINK_')
-    const title = ended ? 'The connection closed' : who === 'middle' ? 'The middlebox refuses' : `The ${who} refuses`
+    const title = code.startsWith('LINK_')
+      ? 'The connection closed'
+      : code.startsWith('USE_')
+        ? `The ${who} does not start`
+        : `The ${who === 'middle' ? 'middlebox' : who} refuses`
     const words = { title: `${title}: ${code}`, text: `${capital(reason)}. What to do: ${next}.` }
     if (who !== 'middle') this.look(who)
     this.add(`${who}.fails`, 'end', who, words, { message, failure })

@@ -12,27 +12,33 @@ export function tell(module: WasmModule, options: StoryOptions): Story {
   const parties = partiesOf(module, options)
   const notes = new Notes(options, parties.ends)
   const way = new Way(options, parties, notes)
-  const keyLines = shakeHands(options, parties, notes, way)
-  for (const [index, speech] of speeches(options).entries()) {
-    if (goesOn(parties, notes, way)) say(speech, index + 1, parties, notes, way)
+  const keyLines: string[] = []
+  if (begin(options, parties, notes, way, keyLines)) {
+    way.carry({ what: 'it', detailed: false, chapter: 'records' })
+    for (const [index, speech] of speeches(options).entries()) {
+      if (goesOn(parties, notes, way)) say(speech, index + 1, parties, notes, way)
+    }
+    close(parties, notes)
   }
-  close(parties, notes)
   way.close()
   const { moments, wire, failures } = notes
   return { options, moments, wire, failures, keys: parties.keys, keyLines }
 }
 
-/** Both ends begin, and shake hands. @returns what the client gives to `onKeys` */
-function shakeHands(options: StoryOptions, parties: Parties, notes: Notes, way: Way): string[] {
-  const keyLines: string[] = []
+/**
+ * Both ends begin. False: the client cannot, with these options, and connects to nobody.
+ *
+ * @param keyLines gets what the client gives to `onKeys`
+ */
+function begin(options: StoryOptions, parties: Parties, notes: Notes, way: Way, keyLines: string[]): boolean {
   notes.addPieces('server', startServer(parties, options), () => 'start', 'start')
   const calling = startClient(parties, options, line => {
     keyLines.push(line)
     way.learnKey(line)
   })
-  notes.addPieces('client', calling, call => (call ? parties.names.client(call) : 'start'), 'hello')
-  way.carry({ what: 'it', detailed: false, chapter: 'records' })
-  return keyLines
+  if (calling.error) notes.fail('client', calling.error)
+  else notes.addPieces('client', calling, call => (call ? parties.names.client(call) : 'start'), 'hello')
+  return !calling.error
 }
 
 function goesOn({ ends: { client, server } }: Parties, { failures }: Notes, way: Way): boolean {
