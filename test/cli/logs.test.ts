@@ -1,13 +1,13 @@
 // What is written while the command runs: a reader that stalls, a disk that is full, a file that is moved.
 
-import { closeSync, constants, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LogFile } from '../../src/cli/service/log-file.js'
 import { nopki, run, workFolder } from '../support/command.js'
 import { cleanUpAfter, guarded, plainServer, until } from '../support/sockets.js'
-import { startExpose, tunnelKeys } from '../support/tunnel.js'
+import { startExpose, startListen, tunnelKeys } from '../support/tunnel.js'
 
 cleanUpAfter(test)
 
@@ -37,6 +37,23 @@ function drain(reader: number): string {
     }
   }
 }
+
+check(
+  'authorized keys that are none are named at the start; one that has a key, or lets anyone in, is not',
+  async () => {
+    const empty = join(folder, 'nobody')
+    writeFileSync(empty, '# nobody yet\n')
+    for (const [who, warned] of [
+      [['-a', empty], true],
+      [['-a', keys.authorized], false],
+      [['--allow-anyone'], false],
+    ] as const) {
+      const { listener } = await startListen(['-k', keys.server.file, ...who, '--echo'])
+      const { err } = await listener.stop()
+      assert.is(err.includes(`warning: ${empty} has no keys: nobody is let in\n`), warned, err)
+    }
+  },
+)
 
 check('a pipe that is not read loses lines, which are counted, and is written again when it is', async () => {
   const file = await pipe('stalled')

@@ -190,6 +190,7 @@ export class Admission {
         this.#service.cut(live, { how: 'authorization', detail: refusal }, ALERT_NOT_AUTHORIZED, refusal)
       },
     })
+    if (clients.count === 0) log.warn(`${path} has no keys: nobody is let in`)
     this.#service.onReload(() => clients.reload())
     this.#service.onHealth(() => clients.trouble)
     this.#service.onEnd(() => clients.close())

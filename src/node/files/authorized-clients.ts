@@ -49,6 +49,11 @@ export class AuthorizedClients<Client> {
     return this.#file.trouble
   }
 
+  /** How many keys the file has. */
+  get count(): number {
+    return this.#file.value.size
+  }
+
   entryOf(key: string): AuthorizedKey | undefined {
     return this.#file.value.get(key)
   }
