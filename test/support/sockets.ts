@@ -92,6 +92,11 @@ export function next(emitter: NodeJS.EventEmitter, event: string): Promise<any[]
   return new Promise(resolve => emitter.once(event, (...args) => resolve(args)))
 }
 
+/** Waits until the stream has closed, which may have been before. */
+export async function closed(stream: Duplex): Promise<void> {
+  if (!stream.closed) await next(stream, 'close')
+}
+
 /** What the stream fails with. Everything that it gives before is left to others. */
 export async function failureOf(stream: NodeJS.EventEmitter): Promise<ChannelError> {
   const [error] = await next(stream, 'error')
