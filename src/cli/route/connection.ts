@@ -5,7 +5,6 @@ import { addressOf } from '../../tunnel/address.js'
 import { reset } from '../../tunnel/plain.js'
 import { type Ending, reasonOf } from '../../tunnel/splice.js'
 import type { AccessEntry } from '../service/access-log.js'
-
 import type { Live } from '../service/service.js'
 import type { Backend } from './backends.js'
 import { relay } from './relay.js'

@@ -10,7 +10,6 @@ import { acceptsPipes, reset } from '../../tunnel/plain.js'
 import { refusedEntry } from '../../tunnel/tunnel.js'
 import { REJECT_BACKEND_UNREACHABLE, REJECT_NO_ROUTE } from '../../wire/stream.js'
 import type { ListenPlace } from '../frame/place.js'
-
 import type { PendingOptions } from '../service/options.js'
 import type { Service } from '../service/service.js'
 import { Throttle } from '../service/throttle.js'
