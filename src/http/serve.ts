@@ -30,6 +30,8 @@ export function serveHttp<T extends HttpServer>(
   // Such as an application of Express, which would make another server to listen: one without channels.
   if (listeners.length === 0)
     throw badOption('server', server, 'what http.createServer(app) returns, and call its listen')
+  // A second time, its listeners would be those of the first: channels within channels.
+  if ('setKeyPairs' in server) throw badOption('server', server, 'each server once: it takes channels already')
   const asked = readServe(options)
   let coming: SecureSocket | undefined
   const channels = createServer(asked, socket => {

@@ -1,3 +1,4 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
 import type net from 'node:net'
 import { addAbortSignal, type Duplex } from 'node:stream'
 import { abortError, connectTimedOut } from '../channel/failures.js'
@@ -130,6 +131,7 @@ class Attempt implements Opening {
 function heed(signal: AbortSignal, socket: SecureSocket): void {
   const onAbort = () => void socket.destroy(abortError(signal))
   if (signal.aborted) return onAbort()
+  allowMany(signal)
   const off = () => signal.removeEventListener('abort', onAbort)
   signal.addEventListener('abort', onAbort, { once: true })
   socket.once('close', off)
@@ -138,6 +140,15 @@ function heed(signal: AbortSignal, socket: SecureSocket): void {
     socket.off('close', off)
     addAbortSignal(signal, socket)
   })
+}
+
+/** Of one signal for all of a program's sockets, or a tunnel's, Node would warn as of a leak from the eleventh on. A limit that was set stays. */
+function allowMany(signal: AbortSignal): void {
+  try {
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(Number.POSITIVE_INFINITY, signal)
+  } catch {
+    // Another package's signal is none of Node's; and Node throws for a limit of 0, which is none.
+  }
 }
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>

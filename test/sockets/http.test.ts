@@ -109,7 +109,8 @@ check('wrong options are thrown when the agent or connector is made', async () =
 check('what makes a server of its own to listen is refused: what it answers would not be encrypted', async () => {
   // As of Express.
   const app = Object.assign(() => {}, EventEmitter.prototype, { listen: () => http.createServer().listen() })
-  for (const wrong of [app, {}, undefined]) throws(() => serveHttp(wrong as never, channel), 'USE_BAD_OPTION')
+  const twice = serveHttp(http.createServer(), channel)
+  for (const wrong of [app, {}, undefined, twice]) throws(() => serveHttp(wrong as never, channel), 'USE_BAD_OPTION')
 })
 
 check('an agent that is printed shows no key', async () => {

@@ -1,6 +1,6 @@
 // Nothing stays on an abort signal of what is over: a signal of a whole program would keep all of it. How it aborts is tested elsewhere.
 
-import { getEventListeners } from 'node:events'
+import { getEventListeners, getMaxListeners, setMaxListeners } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { test } from 'uvu'
@@ -52,6 +52,27 @@ check('a socket that connects, and closes', async () => {
   assert.is(listeners(), 1)
   await next(socket.resume(), 'close')
   await until(() => listeners() === 0)
+})
+
+check('one signal for many sockets is no leak that is warned of', async () => {
+  const { server, port } = await serve()
+  server.on('secureConnection', socket => socket.on('error', () => {}).resume())
+  const warnings: string[] = []
+  const onWarning = (warning: Error) => void warnings.push(warning.name)
+  process.on('warning', onWarning)
+  const { signal, listeners } = watched()
+  const sockets = Array.from({ length: 12 }, () => track(connectSocket({ ...at(port), ...pinned, signal })))
+  assert.is(listeners(), 12)
+  await Promise.all(sockets.map(it => next(it, 'secureConnect')))
+  process.off('warning', onWarning)
+  assert.equal(warnings, [])
+  // A limit of the program's own stays. Node tells none of 0.
+  for (const limit of [3, 0]) {
+    const other = watched().signal
+    setMaxListeners(limit, other)
+    await next(track(connectSocket({ ...at(port), ...pinned, signal: other })), 'secureConnect')
+    if (limit > 0) assert.is(getMaxListeners(other), limit)
+  }
 })
 
 check('a socket that does not come to be: nobody listens, another key', async () => {
