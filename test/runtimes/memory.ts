@@ -34,7 +34,9 @@ export async function flood(node: Runtime, other: Runtime, offers: RuntimeName, 
   const relay = await startRelay()
   const [server, client] = [await start(node, folder), await start(other, folder)]
   const partsOf = (name: RuntimeName): Part[] =>
-    [FIRST_MIB, FLOOD_MIB].map(mib => (name === offers ? { name: 'offer', mib } : { name: 'sip' }))
+    [FIRST_MIB, floodMib(offers === 'node' ? other.name : 'node')].map(mib =>
+      name === offers ? { name: 'offer', mib } : { name: 'sip' },
+    )
   try {
     const keys = hexKeys()
     const lines = linesOf(server, { do: 'serve', relay: relay.url, keys, parts: partsOf('node') })
@@ -102,5 +104,6 @@ function unlessGone<T>(look: () => T): T | undefined {
   }
 }
 
-export const FLOOD_MIB = 256
+/** MiB. Firefox collects late: it has to read more, until what it holds is clearly not all. */
+export const floodMib = (reader: RuntimeName): number => (reader === 'firefox' ? 1024 : 256)
 const FIRST_MIB = 1
