@@ -34,7 +34,7 @@ const { values } = parseArgs({
 const slowest = Number(values.slowest)
 const FOLDERS = ['engine', 'channel', 'keys', 'inspect', 'node', 'web']
 // They start runtimes that V8's coverage does not see into.
-const UNSEEN = /^(?:suite\.(?!node)|readme\.runtimes|loading|workers)/
+const UNSEEN = /^(?:suite\.(?!node)|(?:readme|bun-websocket)\.runtimes|loading|workers)/
 // They measure, take long, or are about the package.
 const NOT_RUN = /^(?:slow\.|matrix|bench|package|recipes|readme|docs|cli-docs|examples)/
 
