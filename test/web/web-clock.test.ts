@@ -223,18 +223,9 @@ wait('one that was refused has 2 s to hear it', async clock => {
 })
 
 wait('a carrier that takes nothing any more: what the peer has said is read first, for 1 s', async clock => {
-  const [near, far] = loosePair()
-  let broken = false
-  const writable = new WritableStream<Uint8Array>({
-    async write(chunk) {
-      if (broken) throw new Error('broken pipe')
-      const writer = near.writable.getWriter()
-      await writer.write(chunk)
-      writer.releaseLock()
-    },
-  })
-  const { client, peer } = await withServer({}, [{ readable: near.readable, writable }, far])
-  broken = true
+  const { streams, breakWriting } = breakable()
+  const { client, peer } = await withServer({}, streams)
+  breakWriting()
   peer.pour(5)
   await client.send(Buffer.from('lost')).catch(() => {})
   await settled()
@@ -249,21 +240,12 @@ wait('a carrier that takes nothing any more: what the peer has said is read firs
 })
 
 wait('behind the peer’s end there is nothing more to wait for', async clock => {
-  const [near, far] = loosePair()
-  let broken = false
-  const writable = new WritableStream<Uint8Array>({
-    async write(chunk) {
-      if (broken) throw new Error('broken pipe')
-      const writer = near.writable.getWriter()
-      await writer.write(chunk)
-      writer.releaseLock()
-    },
-  })
-  const { client, peer } = await withServer({}, [{ readable: near.readable, writable }, far])
+  const { streams, breakWriting } = breakable()
+  const { client, peer } = await withServer({}, streams)
   peer.engine.end()
   peer.flush()
   await settled()
-  broken = true
+  breakWriting()
   await client.send(Buffer.from('lost')).catch(() => {})
   assert.is(await stateOf(client.closed), 'LINK_TRUNCATED')
   assert.is(clock.timers.all, 0)
@@ -372,5 +354,23 @@ wait('the word that a client is served says nothing of credit', async clock => {
   await settled()
   assert.is(other.peer.received, CREDIT_FIRST + 100_000)
 })
+
+/** Streams whose nearer end cannot write any more from when it is told so. */
+function breakable(): { streams: [ByteStreams, ByteStreams]; breakWriting: () => void } {
+  const [near, far] = loosePair()
+  let broken = false
+  const writable = new WritableStream<Uint8Array>({
+    async write(chunk) {
+      if (broken) throw new Error('broken pipe')
+      const writer = near.writable.getWriter()
+      await writer.write(chunk)
+      writer.releaseLock()
+    },
+  })
+  const breakWriting = () => {
+    broken = true
+  }
+  return { streams: [{ readable: near.readable, writable }, far], breakWriting }
+}
 
 test.run()
