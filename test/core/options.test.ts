@@ -416,4 +416,12 @@ check('the engine asks nobody, and says so', async () => {
   }
 })
 
+test('versions are one or two of those that there are', () => {
+  const server = { keyPair: serverKeys, authorize: 'anyone' as const }
+  for (const versions of [[1], [2], [1, 2], [2, 1]]) createServer({ ...server, versions } as ServeOptions)
+  for (const versions of [[], [1, 2, 2], [3], [1, 3], 2, '2']) {
+    throws(() => createServer({ ...server, versions } as never), 'USE_BAD_OPTION')
+  }
+})
+
 test.run()
