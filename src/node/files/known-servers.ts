@@ -67,10 +67,8 @@ export function rememberServer(link: string, place: string, publicKey: Uint8Arra
 /** What is said when a server that was met answers with another key, as OpenSSH says it. */
 export function changedKey(path: string, place: string, known: KnownServer, claimed: string): ChannelError {
   return badFile(
-    `THE KEY OF ${place} HAS CHANGED\n` +
-      `  remembered: ${encodePublicKey(known.publicKey)} (${path}, line ${known.line})\n` +
-      `  it claims:  ${claimed}\n` +
-      'Someone may be answering in its place, to read what you send. It is also possible that it was just given a new key.',
+    `THE KEY OF ${place} HAS CHANGED: remembered is ${encodePublicKey(known.publicKey)} (${path}, line ${known.line}), and it claims ` +
+      `${claimed}. Someone may be answering in its place, to read what you send. It is also possible that it was just given a new key.`,
     `ask its operator which key is right; if it is the new one, remove line ${known.line} of ${path}`,
   )
 }
