@@ -45,7 +45,7 @@ export function serveHttp<T extends HttpServer>(
   server.on('connection', (transport: Duplex) => channels.emit('connection', transport))
   channels.on('handshakeError', (error, transport) => void server.emit('handshakeError', error, transport))
   closePendingToo(server, channels)
-  heed(server, asked.signal, () => void (server.listening && server.close()))
+  heed(server, asked.signal)
   standBehind(server, channels)
   return Object.assign(server, { setKeyPairs: (keys: ServerKeys) => channels.setKeyPairs(keys) })
 }

@@ -93,7 +93,7 @@ export class Receiving {
 
   /** The application has read, or may have. */
   onRead(): void {
-    this.credit?.taken(this.opened - this.#stream.readableLength - (this.#pieces?.length ?? 0))
+    this.credit?.taken(this.read + this.#messageEnds)
   }
 
   /** In memory of its own. */

@@ -153,7 +153,7 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
 
   #stop(): void {
     this.#stopped = true
-    if (this.listening) this.close()
+    closeIfOpen(this)
     this.dropPending()
   }
 
@@ -196,13 +196,20 @@ export function readServe<T extends ServeOptions>(options: T, table = SERVE): Re
   return keep<T>(serverOptions<T>(options, table), forNet(table, NET_OPTIONS, options))
 }
 
-/** The signal keeps no server alive that has closed, and finds one that listens again. */
-export function heed(server: net.Server, signal: AbortSignal | undefined, stop: () => void): void {
+/**
+ * The signal keeps no server alive that has closed, and finds one that listens again.
+ * @param stop closes it, by default only if it listens
+ */
+export function heed(server: net.Server, signal: AbortSignal | undefined, stop = () => closeIfOpen(server)): void {
   if (!signal) return
   const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
   server.on('listening', listen)
   server.on('close', () => signal.removeEventListener('abort', stop))
   listen()
+}
+
+function closeIfOpen(server: net.Server): void {
+  if (server.listening) server.close()
 }
 
 /** For a server that listens nowhere itself, and is given what comes to another: it heeds its signal for as long as that one is there. */

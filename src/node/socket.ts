@@ -62,7 +62,6 @@ export class SecureSocket extends SocketIdentity {
   #lingers = 0
   /** Undefined where neither end is watched. */
   #signs: Signs | undefined
-  #credit: SocketCredit | undefined
   #sending = new Sending()
   #receiving = new Receiving(this, () => this.destroyed || this.#link.pump())
 
@@ -269,6 +268,10 @@ export class SecureSocket extends SocketIdentity {
     else this.#attached.destroy()
   }
 
+  get #credit(): SocketCredit | undefined {
+    return this.#receiving.credit
+  }
+
   get #link(): Link {
     return this.#attached as Link
   }
@@ -343,9 +346,9 @@ export class SecureSocket extends SocketIdentity {
     this.#signs?.control(control)
     if (!this.#credit && SocketCredit.startsWith(control)) {
       const soFar = { opened: this.#receiving.opened, sent: this.#sending.bytes }
-      this.#credit = new SocketCredit(this.#link, soFar, this.readableLength)
-      this.#sending.credit = this.#credit
-      this.#receiving.credit = this.#credit
+      const credit = new SocketCredit(this.#link, soFar, this.readableLength)
+      this.#sending.credit = credit
+      this.#receiving.credit = credit
     }
     if (this.#credit?.received(control)) this.#onDataEnd()
     return true

@@ -72,7 +72,7 @@ export async function expose(
     },
   })
   const tunnels = new ExposeListener(channels, reachability)
-  heed(channels.server, asked.signal, () => void (channels.server.listening && channels.server.close()))
+  heed(channels.server, asked.signal)
   await listenAt(channels.server, place)
   return tunnels
 }

@@ -64,7 +64,7 @@ export async function forward(
     fault: () => {},
   })
   const tunnels = new TunnelListener(server, counter, reachability)
-  heed(server, signal, () => void (server.listening && server.close()))
+  heed(server, signal)
   await listenAt(server, place)
   return tunnels
 }
