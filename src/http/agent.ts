@@ -1,6 +1,8 @@
 import http from 'node:http'
+import { badOption, type Check, type OptionTable, oneOf } from '../engine/snapshot.js'
 import { bare } from '../keys/given.js'
 import { type Asked, type ConnectTarget, type MoreOptions, readReusable, startSocket } from '../node/connect.js'
+import { checkTimeout } from '../node/facts.js'
 import { CONNECT, forNet } from '../node/options.js'
 import type { SecureSocket } from '../node/socket.js'
 import { NODE_CODES, socketsWith } from './border.js'
@@ -21,16 +23,19 @@ export type AgentOptions = MoreOptions & http.AgentOptions
 export function createAgent(address: string, options?: AgentOptions): http.Agent
 export function createAgent(target: ConnectTarget, options?: AgentOptions): http.Agent
 export function createAgent(target: string | ConnectTarget, options: AgentOptions = {}): http.Agent {
-  return new ChannelAgent(readReusable(target, options), forNet(CONNECT, AGENT_OPTIONS, options))
+  return new ChannelAgent(readReusable<Own>(target, options, AGENT), forNet(AGENT, [], options))
 }
+
+type Own = Pick<AgentOptions, (typeof OWN)[number]>
 
 class ChannelAgent extends http.Agent {
   #asked: Asked
 
-  /** @param options for http.Agent alone, which shows them to everybody: there must be no key among them */
-  constructor(asked: Asked, options: object) {
-    const { keepAlive = true, timeout } = asked.ours
-    super(bare<object>(options, { keepAlive }, timeout === undefined ? {} : { timeout }))
+  /** @param others for http.Agent alone, which shows its options to everybody: there must be no key among them */
+  constructor(asked: Asked<Own>, others: object) {
+    const { ours } = asked
+    const own = Object.fromEntries(OWN.filter(it => ours[it] !== undefined).map(it => [it, ours[it]]))
+    super(bare<object>(others, { keepAlive: true }, own))
     this.#asked = asked
     // A request compares its address’ protocol with its agent’s: with none, https passes too.
     Object.assign(this, { protocol: undefined })
@@ -48,5 +53,29 @@ class ChannelAgent extends http.Agent {
 }
 
 const AgentSocket = socketsWith(NODE_CODES)
-// What a class may have of http.Agent’s options.
-const AGENT_OPTIONS = ['keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling']
+
+/** How many, or no limit. http.Agent takes what is no number too, and then requests wait for ever. */
+function most(low: number): Check {
+  return (value, name) => {
+    if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && (value as number) >= low)) return value
+    throw badOption(name, value, `a whole number from ${low}, or Infinity`)
+  }
+}
+
+const AGENT: OptionTable = {
+  ...CONNECT,
+  keepAliveMsecs: checkTimeout,
+  maxSockets: most(0),
+  maxTotalSockets: most(1),
+  maxFreeSockets: most(0),
+  scheduling: oneOf('fifo', 'lifo'),
+}
+const OWN = [
+  'keepAlive',
+  'timeout',
+  'keepAliveMsecs',
+  'maxSockets',
+  'maxTotalSockets',
+  'maxFreeSockets',
+  'scheduling',
+] as const

@@ -27,6 +27,7 @@ const strangerKeys = generateKeyPair()
 let cleanPrototype = () => {}
 const LOOPBACK = { host: '127.0.0.1', port: 0 }
 const PASS = ['retry', 'maxConnections', 'maxConnectionsPerAddress', 'maxLifetime', 'onEnd']
+const AGENT = ['keepAliveMsecs', 'maxSockets', 'maxTotalSockets', 'maxFreeSockets', 'scheduling']
 let ended: TunnelEntry | undefined
 const seen = (entry: TunnelEntry) => {
   ended = entry
@@ -80,7 +81,7 @@ const ENTRIES: Record<string, { side: 'client' | 'server' | 'none'; own: string[
   createAgent: {
     side: 'client',
     alone: true,
-    own: ['serverKey', 'keyPair', 'keepAlive', 'timeout', 'stream'],
+    own: ['serverKey', 'keyPair', 'keepAlive', 'timeout', 'stream', ...AGENT],
     async run(make, keyPair) {
       const server = track(
         serveHttp(
@@ -257,6 +258,11 @@ const ALL: Record<string, { sound: () => unknown; wrong: unknown }> = {
   timeout: { sound: () => 60_000, wrong: '1' },
   maxPendingHandshakes: { sound: () => 5, wrong: 0 },
   http2: { sound: () => true, wrong: 'yes' },
+  keepAliveMsecs: { sound: () => 1000, wrong: '1' },
+  maxSockets: { sound: () => Number.POSITIVE_INFINITY, wrong: 'x' },
+  maxTotalSockets: { sound: () => 5, wrong: 0 },
+  maxFreeSockets: { sound: () => 5, wrong: -1 },
+  scheduling: { sound: () => 'fifo', wrong: 'first' },
   retry: { sound: () => 0, wrong: '1' },
   maxConnections: { sound: () => 5, wrong: -1 },
   maxConnectionsPerAddress: { sound: () => 5, wrong: 0.5 },

@@ -106,6 +106,24 @@ check('wrong options are thrown when the agent or connector is made', async () =
   }
 })
 
+check('an agent’s own options are checked too, wherever they stand: requests would wait for ever', async () => {
+  const wrong = {
+    maxSockets: ['x', -1, 0.5, Number.NaN, null],
+    maxTotalSockets: [0],
+    keepAliveMsecs: ['1'],
+    scheduling: ['all'],
+  }
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      throws(() => createAgent(to(1), { [name]: value }), 'USE_BAD_OPTION')
+      throws(() => createAgent({ ...to(1), [name]: value }), 'USE_BAD_OPTION')
+    }
+  }
+  throws(() => createAgent(to(1), { maxSocket: 1 } as never), 'USE_BAD_OPTION')
+  const agent = agentTo(1, { maxSockets: 0, maxTotalSockets: Number.POSITIVE_INFINITY, scheduling: 'fifo' })
+  assert.is(agent.maxSockets, Number.POSITIVE_INFINITY)
+})
+
 check('what makes a server of its own to listen is refused: what it answers would not be encrypted', async () => {
   // As of Express.
   const app = Object.assign(() => {}, EventEmitter.prototype, { listen: () => http.createServer().listen() })
