@@ -1,14 +1,22 @@
 /** Who is at fault is in the prefix: PEER_* the other end, LINK_* the connection between, USE_* the caller. */
-export type ChannelErrorCode = keyof typeof ERRORS
+export type ChannelErrorCode = keyof typeof TEXTS | keyof typeof MEANINGS | keyof typeof OUTSIDE
 
-/** What every code means and what to do about it; docs/errors.md has the same table. */
-export const ERRORS = {
+/** Codes whose errors may leave it at what the code means. */
+type PlainCode = Exclude<keyof typeof TEXTS, keyof typeof MEANINGS>
+
+/** What a code means, and what to do about it, each a part of a sentence. */
+interface Texts {
+  means: string
+  next: string
+}
+
+/** What errors say by themselves. Every bundle has these; docs/errors.md has `MEANINGS` and `OUTSIDE`, too. */
+const TEXTS = {
   PEER_VERSION: {
     means: 'the first bytes are no version of this protocol',
     next: 'check that the port is a nopki port and that both ends speak the same version',
   },
   PEER_VERSION_NOT_SERVED: {
-    means: 'the client asked for a version that this server does not serve',
     next: 'connect with another version, or add it to the server’s `versions`',
   },
   PEER_NOT_ADDRESSED: {
@@ -20,15 +28,12 @@ export const ERRORS = {
     next: 'check the address and the pinned key in the client',
   },
   PEER_KEY_UNREADABLE: {
-    means: 'the box with the peer’s long-term key does not open',
     next: 'someone changed the handshake on its way, or the two ends do not have the same `context`',
   },
   PEER_KEY_MISMATCH: {
-    means: 'the server is not the one whose key is pinned',
     next: 'if it was re-keyed, get its new key from its operator and update the pinned key; if not, someone may be answering in its place',
   },
   PEER_BAD_PROOF: {
-    means: 'the peer could not prove that it holds the key it claims',
     next: 'someone may be in the middle; do not retry with checks turned off',
   },
   PEER_WEAK_KEY: {
@@ -36,7 +41,6 @@ export const ERRORS = {
     next: 'do not trust this peer',
   },
   PEER_REJECTED: {
-    means: 'the server or middlebox that was addressed refused the hello, and proved that it was the one',
     next: 'check the server key, or ask the operator',
   },
   PEER_REJECT_UNVERIFIED: {
@@ -48,7 +52,6 @@ export const ERRORS = {
     next: 'ask the server’s operator to authorize the client’s public key',
   },
   PEER_ALERT: {
-    means: 'the peer ended its direction with an alert',
     next: 'the alert’s code and text are in `error.alert`',
   },
   PEER_BAD_RECORD: {
@@ -56,7 +59,6 @@ export const ERRORS = {
     next: 'someone may be interfering; connect anew',
   },
   PEER_MALFORMED: {
-    means: 'the peer sent a record that the protocol forbids',
     next: 'the peer’s implementation is at fault: report it there',
   },
   PEER_TOO_LONG: {
@@ -68,11 +70,9 @@ export const ERRORS = {
     next: 'someone may be interfering, or the peer’s implementation is at fault',
   },
   PEER_OVERRUN: {
-    means: 'the peer sent more than this end takes unread, or too many records without data',
     next: 'read faster; if the peer knows credit, or sent no data, its implementation is at fault',
   },
   LINK_CLOSED: {
-    means: 'the connection closed before the handshake was over',
     next: 'the peer may refuse this hello without a word (wrong version, wrong context, a key that is not pinned, too busy), or not be a nopki server',
   },
   LINK_TRUNCATED: {
@@ -80,12 +80,7 @@ export const ERRORS = {
     next: 'treat what was received as incomplete, and connect anew',
   },
   LINK_TIMEOUT: {
-    means: 'the peer took too long',
     next: 'check the network and the peer, or raise the timeout',
-  },
-  LINK_LIMIT: {
-    means: 'too many handshakes are pending at this server: this one was the oldest, and gave way to another',
-    next: 'raise `maxPendingHandshakes`, or look for who opens connections and does not finish them',
   },
   USE_CLOSED: {
     means: 'the channel is closed, or this direction of it has ended',
@@ -100,24 +95,13 @@ export const ERRORS = {
     next: 'send what `take()` or `sendWindow()` holds first; nothing was lost',
   },
   USE_VERSION: {
-    means: 'version 1 of the protocol does not have this',
     next: 'use version 2 on both ends',
   },
   USE_BAD_KEY: {
-    means: 'this is not the key that belongs here',
     next: 'public keys look like pk_…, secret keys like sk_…, with 43 characters behind the prefix',
   },
-  USE_BAD_ADDRESS: {
-    means: 'this is not an address',
-    next: 'addresses look like nopki://pk_…@host:port',
-  },
   USE_BAD_OPTION: {
-    means: 'an option or argument has a value that is not possible',
     next: 'correct the value',
-  },
-  USE_BAD_FILE: {
-    means: 'a file with keys cannot be read, or has something in it that it must not have',
-    next: 'correct the file, or give another',
   },
   USE_NO_MEMORY: {
     means: 'the wasm memory cannot grow',
@@ -128,10 +112,52 @@ export const ERRORS = {
     next: '`await ready()` first',
   },
   USE_NO_WASM: {
-    means: 'channel.wasm could not be loaded',
     next: 'in a clone run `npm run build`; in an installed package, reinstall it; in a bundle, import `nopki/inline` first',
   },
 } as const
+
+/** What those codes mean whose errors always say more. */
+const MEANINGS = {
+  PEER_VERSION_NOT_SERVED: 'the client asked for a version that this server does not serve',
+  PEER_KEY_UNREADABLE: 'the box with the peer’s long-term key does not open',
+  PEER_KEY_MISMATCH: 'the server is not the one whose key is pinned',
+  PEER_BAD_PROOF: 'the peer could not prove that it holds the key it claims',
+  PEER_REJECTED: 'the server or middlebox that was addressed refused the hello, and proved that it was the one',
+  PEER_ALERT: 'the peer ended its direction with an alert',
+  PEER_MALFORMED: 'the peer sent a record that the protocol forbids',
+  PEER_OVERRUN: 'the peer sent more than this end takes unread, or too many records without data',
+  LINK_CLOSED: 'the connection closed before the handshake was over',
+  LINK_TIMEOUT: 'the peer took too long',
+  USE_VERSION: 'version 1 of the protocol does not have this',
+  USE_BAD_KEY: 'this is not the key that belongs here',
+  USE_BAD_OPTION: 'an option or argument has a value that is not possible',
+  USE_NO_WASM: 'channel.wasm could not be loaded',
+}
+
+/** Of what browsers never do: whoever makes such an error hands these in. */
+export const OUTSIDE = {
+  LINK_LIMIT: {
+    means: 'too many handshakes are pending at this server: this one was the oldest, and gave way to another',
+    next: 'raise `maxPendingHandshakes`, or look for who opens connections and does not finish them',
+  },
+  USE_BAD_ADDRESS: {
+    means: 'this is not an address',
+    next: 'addresses look like nopki://pk_…@host:port',
+  },
+  USE_BAD_FILE: {
+    means: 'a file with keys cannot be read, or has something in it that it must not have',
+    next: 'correct the file, or give another',
+  },
+}
+
+/** Every code, with what docs/errors.md says of it. */
+export function errorTable(): Record<ChannelErrorCode, Texts> {
+  const rows = Object.entries({ ...TEXTS, ...OUTSIDE }).map(([code, texts]) => [
+    code,
+    { means: MEANINGS[code as keyof typeof MEANINGS], ...texts },
+  ])
+  return Object.fromEntries(rows)
+}
 
 /** What a peer has ended its direction with. */
 export interface Alert {
@@ -168,14 +194,26 @@ export class ChannelError extends Error {
   /** As in `ErrorDetails`. */
   declare readonly remotePublicKey?: Uint8Array
 
-  constructor(code: ChannelErrorCode, reason: string = ERRORS[code].means, details: ErrorDetails = {}) {
+  /** @param reason what has happened: errors with most codes have no words of their own for that */
+  constructor(code: PlainCode, reason?: string, details?: ErrorDetails)
+  constructor(code: ChannelErrorCode, reason: string, details?: ErrorDetails)
+  constructor(code: ChannelErrorCode, reason: string = textsOf(code).means, details: ErrorDetails = {}) {
     const options = details.cause === undefined ? undefined : { cause: details.cause }
-    super(`${code}: ${reason}; ${details.next ?? ERRORS[code].next}`, options)
+    super(`${code}: ${reason}; ${details.next ?? textsOf(code).next}`, options)
     this.code = code
     this.reason = reason
     if (details.alert) this.alert = details.alert
     if (details.reject !== undefined) this.reject = details.reject
     if (details.remotePublicKey) this.remotePublicKey = details.remotePublicKey
+  }
+}
+
+/** A user’s program may make an error of any code, and say no more. */
+function textsOf(code: ChannelErrorCode): Texts {
+  return {
+    means: 'it was thrown without a reason',
+    next: 'docs/errors.md says more',
+    ...(TEXTS as Partial<Record<ChannelErrorCode, Partial<Texts>>>)[code],
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { ERRORS } from '../build/src/errors.js'
+import { errorTable } from '../build/src/errors.js'
 import { ALERTS, REJECTS } from '../build/src/inspect/index.js'
 import { markdown, withTables } from './tables.js'
 
@@ -10,9 +10,9 @@ const PAGE = new URL('../docs/errors.md', import.meta.url)
 
 /** What stands between each pair of markers, `<!-- PEER -->` and `<!-- /PEER -->`. */
 const TABLES = /** @type {Record<string, () => string>} */ ({
-  PEER: () => errorTable('PEER_'),
-  LINK: () => errorTable('LINK_'),
-  USE: () => errorTable('USE_'),
+  PEER: () => codesOf('PEER_'),
+  LINK: () => codesOf('LINK_'),
+  USE: () => codesOf('USE_'),
   ALERTS: () => codeTable(ALERTS),
   REJECTS: () => codeTable(REJECTS),
 })
@@ -23,8 +23,8 @@ export function withErrors(page) {
 }
 
 /** @param {string} prefix */
-function errorTable(prefix) {
-  const rows = Object.entries(ERRORS)
+function codesOf(prefix) {
+  const rows = Object.entries(errorTable())
     .filter(([code]) => code.startsWith(prefix))
     .map(([code, { means, next }]) => [`\`${code}\``, means, next])
   return markdown(['code', 'what it means', 'what to do'], rows)

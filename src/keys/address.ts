@@ -1,4 +1,4 @@
-import { ChannelError } from '../errors.js'
+import { ChannelError, OUTSIDE } from '../errors.js'
 import { KEYS_MOST } from '../wire/abi.js'
 import { decodePublicKey, encodePublicKey } from './text.js'
 
@@ -68,5 +68,5 @@ function parseVersion(value: string): 1 | 2 {
 }
 
 function bad(reason: string): ChannelError {
-  return new ChannelError('USE_BAD_ADDRESS', `this is no address: ${reason}`)
+  return new ChannelError('USE_BAD_ADDRESS', `this is no address: ${reason}`, OUTSIDE.USE_BAD_ADDRESS)
 }

@@ -5,7 +5,7 @@ import { type Answer, type Authorized, type ServedChannel, serverOptions } from 
 import { Engine } from '../engine/engine.js'
 import { OWN_KEYS, serverSetup } from '../engine/options.js'
 import { keep, snapshot } from '../engine/snapshot.js'
-import { ChannelError } from '../errors.js'
+import { ChannelError, OUTSIDE } from '../errors.js'
 import { bare } from '../keys/given.js'
 import type { Core } from '../wasm/instance.js'
 import { report } from './diagnostics.js'
@@ -105,7 +105,9 @@ export class SecureServer<A extends Answer = Answer> extends net.Server {
   /** It gives way to another. */
   #drop(handshake: Handshake): void {
     const { maxPendingHandshakes: limit = MAX_PENDING } = this.#options
-    handshake.fail(new ChannelError('LINK_LIMIT', `${limit} handshakes were pending, and this one gave way`))
+    handshake.fail(
+      new ChannelError('LINK_LIMIT', `${limit} handshakes were pending, and this one gave way`, OUTSIDE.LINK_LIMIT),
+    )
     handshake.drop()
   }
 

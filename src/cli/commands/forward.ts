@@ -1,5 +1,5 @@
 import type net from 'node:net'
-import { ERRORS } from '../../errors.js'
+import { errorTable } from '../../errors.js'
 import type { SecureSocket } from '../../node/index.js'
 import { forwardOne } from '../../tunnel/join.js'
 import { Counter } from '../../tunnel/limits.js'
@@ -144,7 +144,7 @@ class PlainListener {
 /** @param detail `CODE: reason` */
 function brokenOff(address: string, detail: string): Failure {
   const [code = ''] = detail.split(':')
-  return new Failure(`${address}: ${detail}`, (ERRORS as Record<string, { next: string }>)[code]?.next)
+  return new Failure(`${address}: ${detail}`, (errorTable() as Record<string, { next: string }>)[code]?.next)
 }
 
 function checkLocal(place: ListenPlace, anywhere: boolean): void {

@@ -1,4 +1,4 @@
-import { ChannelError, ERRORS, printable } from '../../errors.js'
+import { ChannelError, OUTSIDE, printable } from '../../errors.js'
 import { told } from '../../node/files/bad-file.js'
 import { exhaustion } from './descriptors.js'
 
@@ -23,7 +23,7 @@ export class Failure extends Error {
     if (error instanceof ChannelError && error.code === 'USE_BAD_FILE') {
       // The files are the command’s own subject: neither the code nor general advice says more.
       const { reason, next } = told(error)
-      return new Failure(reason, next === ERRORS.USE_BAD_FILE.next ? '' : next)
+      return new Failure(reason, next === OUTSIDE.USE_BAD_FILE.next ? '' : next)
     }
     if (error instanceof ChannelError) {
       const [reason, ...next] = error.message.split('; ')

@@ -1,8 +1,8 @@
-import { ChannelError } from '../../errors.js'
+import { ChannelError, OUTSIDE } from '../../errors.js'
 
 /** A file is not what it should be. `reason` names it, and the line. */
 export function badFile(reason: string, next?: string): ChannelError {
-  return new ChannelError('USE_BAD_FILE', reason, next ? { next } : {})
+  return new ChannelError('USE_BAD_FILE', reason, next ? { next } : OUTSIDE.USE_BAD_FILE)
 }
 
 /** The same for what was thrown over a part of a file; `where` is such as `FILE:LINE`. */
