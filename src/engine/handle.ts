@@ -1,16 +1,9 @@
 import { ChannelError } from '../errors.js'
 import type { CoreExports } from '../wasm/exports.js'
 import type { Core } from '../wasm/instance.js'
-import {
-  PHASE_FAILED,
-  ROLE_CLIENT,
-  SETUP_CONTEXT,
-  SETUP_MIDDLEBOX_KEY,
-  SETUP_PUBLIC_KEY,
-  SETUP_SECRET_KEY,
-  SETUP_SERVER_KEY,
-} from '../wire/abi.js'
+import { PHASE_FAILED, ROLE_CLIENT } from '../wire/abi.js'
 import { KEY_BYTES } from '../wire/layout.js'
+import { ChunkSource } from './chunk-source.js'
 import { errorOf } from './failure.js'
 import { checkInteger, type Setup, type Version } from './options.js'
 import { tapped } from './wire-tap.js'
@@ -91,28 +84,23 @@ export class Handle {
 }
 
 function createChannel(core: Core, setup: Setup): number {
-  const { keyPairs, serverKeys, middleboxKey, context, role, versions, flags } = setup
-  const [keyPair, ...otherPairs] = keyPairs
-  const [serverKey, ...otherKeys] = serverKeys
-  // A client has one pair, and a server pins nobody.
-  const more = [...otherPairs.flatMap(it => [it.secretKey, it.publicKey]), ...otherKeys]
-  const channel = core.lend(SETUP_CONTEXT + context.length + KEY_BYTES * more.length, pointer => {
-    const { bytes, arena, exports } = core
-    if (keyPair) {
-      bytes.set(keyPair.secretKey, pointer + SETUP_SECRET_KEY)
-      bytes.set(keyPair.publicKey, pointer + SETUP_PUBLIC_KEY)
-    }
-    if (serverKey) bytes.set(serverKey, pointer + SETUP_SERVER_KEY)
-    if (middleboxKey) bytes.set(middleboxKey, pointer + SETUP_MIDDLEBOX_KEY)
-    bytes.set(context, pointer + SETUP_CONTEXT)
-    for (const [at, key] of more.entries()) bytes.set(key, pointer + SETUP_CONTEXT + context.length + KEY_BYTES * at)
+  const { keyPairs, serverKeys, middleboxKey = NO_KEY, context, role, versions, flags } = setup
+  const [own = [], ...otherPairs] = keyPairs.map(it => [it.secretKey, it.publicKey])
+  const [serverKey = NO_KEY, ...otherKeys] = serverKeys
+  // The order of `createChannel`’s setup (src/wire/abi.ts). A client has one pair, and a server pins nobody.
+  const source = new ChunkSource([...own, serverKey, middleboxKey, context, ...otherPairs.flat(), ...otherKeys])
+  const { exports, arena } = core
+  const channel = core.lend(source.left, pointer => {
+    source.copyTo(core.bytes, pointer, source.left)
     const moreKeys = otherPairs.length + otherKeys.length
     return exports.createChannel(arena, role, versions, flags, pointer, context.length, moreKeys)
   })
-  core.checkDraws(() => channel && core.exports.closeChannel(channel))
+  core.checkDraws(() => channel && exports.closeChannel(channel))
   if (channel === 0) throw new ChannelError('USE_NO_MEMORY')
   return channel
 }
+
+const NO_KEY = new Uint8Array(KEY_BYTES)
 
 /** WebAssembly would take what is none for another number. @throws ChannelError USE_BAD_OPTION */
 export function checkLength(length: number): void {

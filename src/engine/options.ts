@@ -179,7 +179,7 @@ function distinct<T>(all: readonly T[], keyOf: (it: T) => Uint8Array): T[] {
 
 /** @throws ChannelError USE_BAD_KEY or USE_BAD_OPTION */
 export function serverSetup(core: Core, asked: ServerEngineOptions): Setup {
-  const options = snapshot<ServerEngineOptions>(ENGINE_SERVER_OPTIONS, asked)
+  const options = snapshot<ServerEngineOptions>(SERVER_OPTIONS, asked)
   const setup = setups.get(options) ?? setUpServer(core, options)
   setups.set(options, setup)
   return setup
@@ -318,10 +318,6 @@ export const SERVER_OPTIONS: OptionTable = {
   ...OWN_KEYS,
   versions: checkVersions,
   strangers: oneOf('answer', 'ignore'),
-}
-
-const ENGINE_SERVER_OPTIONS: OptionTable = {
-  ...SERVER_OPTIONS,
   authorize(value, name) {
     throw badOption(name, value, 'none: the engine asks nobody. Look at its remotePublicKey when it is connected')
   },

@@ -43,3 +43,6 @@ function inBundle(where: string, cause: unknown): ChannelError {
 }
 
 const FROM_HERE = ['..', '..', 'channel.wasm'].join('/')
+
+/** No WebSocket hibernates here. */
+export function refuseHibernating(_cause: unknown): void {}

@@ -19,13 +19,13 @@ export class SecureChannel {
   /** Takes bytes. It is ready as long as the peer, or what carries the channel, takes more. */
   readonly writable: WritableStream<Bytes>
   /** The peer’s long-term public key, 32 bytes, proved. */
-  readonly remotePublicKey: Uint8Array
+  declare readonly remotePublicKey: Uint8Array
   /** This end’s own long-term public key, 32 bytes: of a server’s several, the one that the client has asked for. */
-  readonly localPublicKey: Uint8Array
+  declare readonly localPublicKey: Uint8Array
   /** The protocol’s. */
-  readonly version: 1 | 2
+  declare readonly version: 1 | 2
   /** Version 2: a public name of 32 bytes for this session, the same at both ends, for logs and channel binding. Never a key. */
-  readonly handshakeHash: Uint8Array | undefined
+  declare readonly handshakeHash: Uint8Array | undefined
   /** What the server’s `authorize` attached to this client. */
   readonly authorization: object | undefined
   /** Resolves when both directions have come to their authenticated ends; rejects with what the channel failed with. */
@@ -34,12 +34,8 @@ export class SecureChannel {
 
   /** Takes over a connection whose peer has proved its key. Users get channels from `secure` and its likes. */
   constructor(connection: Connection, authorization?: object) {
-    const { remotePublicKey, localPublicKey, version, handshakeHash } = connection.peer ?? connection.engine
     this.#connection = connection
-    this.remotePublicKey = remotePublicKey
-    this.localPublicKey = localPublicKey
-    this.version = version ?? 2
-    this.handshakeHash = handshakeHash
+    Object.assign(this, connection.peer)
     this.authorization = authorization
     this.closed = connection.closed
     this.readable = iterable(openReadable(connection))

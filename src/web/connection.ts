@@ -18,19 +18,26 @@ import { Outgoing } from './outgoing.js'
 export class Connection implements LiveChannel, IncomingOwner {
   readonly engine: Engine
   readonly outgoing: Outgoing
+  /** What waits for the application. */
+  readonly inbox: Inbox
+  #connected = withResolvers<void>()
+  #closed = withResolvers<void>()
+  /** Resolves when the peer has proved its key; rejects where the channel fails before. */
+  readonly connected = this.#connected.promise
+  /** Resolves when both directions have come to their ends; rejects where the channel fails. */
+  readonly closed = this.#closed.promise
+  /** What the channel has failed with. */
+  failure: { error: unknown } | undefined
   /** Called once, where the channel fails. */
   onFailure: (error: unknown) => void = () => {}
   /** What the handshake has shown of the peer; the engine may be gone by the time that the application asks. */
   peer: Pick<Engine, 'remotePublicKey' | 'localPublicKey' | 'handshakeHash' | 'version'> | undefined
   /** `leaving`: the application is done with it; the peer has a while to read the last words. */
   phase: 'handshake' | 'open' | 'leaving' | 'over' = 'handshake'
-  #failure: { error: unknown } | undefined
   #link: Link
   #credit: Credit
   #options: ChannelOptions
   #acceptance: Acceptance
-  #connected = withResolvers<void>()
-  #closed = withResolvers<void>()
   #incoming: Incoming
   #receiving = true
   #carrierError: unknown
@@ -47,20 +54,11 @@ export class Connection implements LiveChannel, IncomingOwner {
     this.#link.onSent = () => this.#liveness?.sent()
     this.#link.onWriteError = error => this.#onWriteError(error)
     this.#incoming = new Incoming(engine, this.#link, this.#credit, this)
+    this.inbox = this.#incoming.inbox
     this.outgoing = new Outgoing(engine, this.#link, this.#credit, () => this.#assumeNoCredit())
     // Who waits for one of them gets the error; nobody has to wait for all.
-    for (const { promise } of [this.#connected, this.#closed]) promise.catch(() => {})
+    for (const it of [this.connected, this.closed]) it.catch(() => {})
     this.#run()
-  }
-
-  /** Resolves when the peer has proved its key; rejects where the channel fails before. */
-  get connected(): Promise<void> {
-    return this.#connected.promise
-  }
-
-  /** Resolves when both directions have come to their ends; rejects where the channel fails. */
-  get closed(): Promise<void> {
-    return this.#closed.promise
   }
 
   /** Resolves when the server has shown that it serves this client; rejects where it refuses, or the channel fails. */
@@ -71,16 +69,6 @@ export class Connection implements LiveChannel, IncomingOwner {
   /** Where it lies in linear memory. @throws ChannelError USE_BAD_OPTION unless its options say `inspect` */
   get memory(): Engine['memory'] {
     return memoryOf(this.engine, this.#options)
-  }
-
-  /** What waits for the application. */
-  get inbox(): Inbox {
-    return this.#incoming.inbox
-  }
-
-  /** What the channel has failed with. */
-  get failure(): { error: unknown } | undefined {
-    return this.#failure
   }
 
   /** The handshake is over, and the application gets the channel. */
@@ -303,7 +291,7 @@ export class Connection implements LiveChannel, IncomingOwner {
    */
   #settle(failure: { error: unknown }, { discard, asked }: { discard: boolean; asked: boolean }): void {
     const { error } = failure
-    this.#failure = failure
+    this.failure = failure
     this.#stopTimers()
     this.outgoing.fail(error)
     this.#incoming.fail(error, discard)

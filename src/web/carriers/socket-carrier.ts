@@ -3,6 +3,7 @@ import { withResolvers } from '../../channel/resolvers.js'
 import { ChannelError, printable } from '../../errors.js'
 import { isBytes, kindOf } from '../../keys/given.js'
 import { type ByteStreams, CarrierFault } from '../link.js'
+import { notAccepted } from '../load/load.js'
 import { NEXT, type Opening } from '../secure.js'
 import { type Brake, ByteQueue } from './queue.js'
 
@@ -132,11 +133,7 @@ function accept(socket: WebSocketLike): void {
   try {
     socket.accept?.()
   } catch (cause) {
-    if (!/hibernat/i.test(String(cause))) return
-    throw new ChannelError('USE_BAD_OPTION', 'socket is one that hibernates, and brings no messages here', {
-      next: 'do not give it to `ctx.acceptWebSocket()`, for a channel’s keys do not outlive a sleep, or end the channel in a Worker in front',
-      cause,
-    })
+    notAccepted(cause)
   }
 }
 

@@ -6,3 +6,6 @@ export function findWasm(): URL {
 
 /** There are no files. */
 export const readFile = undefined
+
+/** No WebSocket hibernates here. */
+export function refuseHibernating(_cause: unknown): void {}

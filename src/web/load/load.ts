@@ -1,4 +1,4 @@
-import { findWasm, readFile } from '#wasm'
+import { findWasm, readFile, refuseHibernating } from '#wasm'
 import { ChannelError } from '../../errors.js'
 import type { WasmSource } from '../../load/compile.js'
 import { loadModule, moduleNow, type WasmHost } from '../../load/load.js'
@@ -23,6 +23,11 @@ export async function loadCore(source?: WasmSource | Promise<WasmSource>): Promi
   const module = await loadModule(host, source)
   shared ??= new Core(module)
   return shared
+}
+
+/** Why a WebSocket was not accepted. @throws ChannelError USE_BAD_OPTION if it hibernates */
+export function notAccepted(cause: unknown): void {
+  refuseHibernating(cause)
 }
 
 /** For the synchronous calls. @throws ChannelError USE_NOT_LOADED where channel.wasm has to be fetched first */
