@@ -1,6 +1,6 @@
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events'
 import type net from 'node:net'
-import { addAbortSignal, type Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
+import { onAbort } from '../channel/abort.js'
 import { abortError, connectTimedOut } from '../channel/failures.js'
 import { checkClient, HANDSHAKE_TIMEOUT_MS } from '../channel/options.js'
 import { withResolvers } from '../channel/resolvers.js'
@@ -129,26 +129,14 @@ class Attempt implements Opening {
 }
 
 function heed(signal: AbortSignal, socket: SecureSocket): void {
-  const onAbort = () => void socket.destroy(abortError(signal))
-  if (signal.aborted) return onAbort()
-  allowMany(signal)
-  const off = () => signal.removeEventListener('abort', onAbort)
-  signal.addEventListener('abort', onAbort, { once: true })
-  socket.once('close', off)
-  socket.once('secureConnect', () => {
-    off()
-    socket.off('close', off)
-    addAbortSignal(signal, socket)
-  })
+  const abort = () => void socket.destroy(socket.secureConnecting ? abortError(signal) : nodesAbortError(signal))
+  if (signal.aborted) abort()
+  else socket.once('close', onAbort(signal, abort))
 }
 
-/** Of one signal for all of a program's sockets, or a tunnel's, Node would warn as of a leak from the eleventh on. A limit that was set stays. */
-function allowMany(signal: AbortSignal): void {
-  try {
-    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(Number.POSITIVE_INFINITY, signal)
-  } catch {
-    // Another package's signal is none of Node's; and Node throws for a limit of 0, which is none.
-  }
+/** What a socket of net is destroyed with, that was open. */
+function nodesAbortError({ reason: cause }: AbortSignal): Error {
+  return Object.assign(new Error('The operation was aborted', { cause }), { name: 'AbortError', code: 'ABORT_ERR' })
 }
 
 type Read = Readonly<ConnectOptions & Partial<Carrier>>

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import type { Duplex } from 'node:stream'
+import { onAbort } from '../channel/abort.js'
 import { admit, warnOfVersion1 } from '../channel/authorize.js'
 import { type Answer, type Authorized, type ServedChannel, serverOptions } from '../channel/options.js'
 import { Engine } from '../engine/engine.js'
@@ -204,9 +205,14 @@ export function readServe<T extends ServeOptions>(options: T, table = SERVE): Re
  */
 export function heed(server: net.Server, signal: AbortSignal | undefined, stop = () => closeIfOpen(server)): void {
   if (!signal) return
-  const listen = () => (signal.aborted ? stop() : signal.addEventListener('abort', stop, { once: true }))
+  let off = () => {}
+  const listen = () => {
+    off()
+    if (signal.aborted) stop()
+    else off = onAbort(signal, stop)
+  }
   server.on('listening', listen)
-  server.on('close', () => signal.removeEventListener('abort', stop))
+  server.on('close', () => off())
   listen()
 }
 

@@ -1,3 +1,4 @@
+import { onAbort } from '../channel/abort.js'
 import { type Applicant, admit, warnOfVersion1 } from '../channel/authorize.js'
 import { abortError, connectTimedOut, handshakeTimedOut } from '../channel/failures.js'
 import {
@@ -81,16 +82,16 @@ export async function open(from: Opening, role: 'client' | 'server', asked: unkn
   let engine: Engine | undefined
   let connection: Connection | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
-  const onAbort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
+  const abort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
   const onTimeout = () =>
     connection ? connection.fail(handshakeTimedOut(connection.engine, timeout)) : from.drop(connectTimedOut(timeout))
-  const ignoreAbort = () => signal?.removeEventListener('abort', onAbort)
+  let ignoreAbort = () => {}
   const checkAborted = () => {
     if (signal?.aborted) throw abortError(signal)
   }
   try {
     checkAborted()
-    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal) ignoreAbort = onAbort(signal, abort)
     engine = await createEngine(as)
     if (timeout > 0) timer = setTimeout(onTimeout, timeout)
     await from.opened

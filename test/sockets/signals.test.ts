@@ -1,14 +1,15 @@
 // Nothing stays on an abort signal of what is over: a signal of a whole program would keep all of it. How it aborts is tested elsewhere.
 
-import { getEventListeners, getMaxListeners, setMaxListeners } from 'node:events'
+import { getEventListeners } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
+import { onAbort } from '../../src/channel/abort.js'
 import { awaitAnswer } from '../../src/cli/route/ask.js'
 import { serveHttp } from '../../src/http/index.js'
-import { connectSocket, generateKeyPair } from '../../src/node/index.js'
+import { connectSocket, createServer, generateKeyPair } from '../../src/node/index.js'
 import { openSocket } from '../../src/node/reach.js'
 import { expose, forward } from '../../src/tunnel/index.js'
 import { reachPlain } from '../../src/tunnel/patience.js'
@@ -54,25 +55,54 @@ check('a socket that connects, and closes', async () => {
   await until(() => listeners() === 0)
 })
 
-check('one signal for many sockets is no leak that is warned of', async () => {
-  const { server, port } = await serve()
-  server.on('secureConnection', socket => socket.on('error', () => {}).resume())
-  const warnings: string[] = []
-  const onWarning = (warning: Error) => void warnings.push(warning.name)
-  process.on('warning', onWarning)
-  const { signal, listeners } = watched()
-  const sockets = Array.from({ length: 12 }, () => track(connectSocket({ ...at(port), ...pinned, signal })))
-  assert.is(listeners(), 12)
-  await Promise.all(sockets.map(it => next(it, 'secureConnect')))
-  process.off('warning', onWarning)
-  assert.equal(warnings, [])
-  // A limit of the program's own stays. Node tells none of 0.
-  for (const limit of [3, 0]) {
-    const other = watched().signal
-    setMaxListeners(limit, other)
-    await next(track(connectSocket({ ...at(port), ...pinned, signal: other })), 'secureConnect')
-    if (limit > 0) assert.is(getMaxListeners(other), limit)
-  }
+check(
+  'one signal for many: sockets, channels, servers and tunnels are no leak that is warned of, and all are told',
+  async () => {
+    const { server, port } = await serve()
+    server.on('secureConnection', socket => socket.on('error', () => {}).resume())
+    const warnings: string[] = []
+    const onWarning = (warning: Error) => void warnings.push(warning.message)
+    process.on('warning', onWarning)
+    const stop = new AbortController()
+    const { signal } = stop
+    const many = <T>(make: () => T) => Array.from({ length: 12 }, make)
+    const sockets = many(() => track(connectSocket({ ...at(port), ...pinned, signal })))
+    const channels = many(async () => {
+      const [near, far] = streamPair()
+      return Promise.all([secureClient(near, { signal }), secureServer(far, { signal })])
+    })
+    const servers = many(() => track(createServer({ keyPair: serverKeys, authorize: 'anyone', signal })))
+    const tunnels = await Promise.all(many(() => forward(0, { ...at(port), ...pinned, signal })))
+    await Promise.all([...sockets.map(it => next(it, 'secureConnect')), ...servers.map(listen)])
+    const opened = (await Promise.all(channels)).flat()
+    assert.is(getEventListeners(signal, 'abort').length, 1)
+
+    const errors = sockets.map(async it => (await next(it, 'error'))[0].code)
+    const closed = [...sockets, ...servers].map(it => next(it, 'close'))
+    stop.abort()
+    assert.equal(await Promise.all(errors), Array(12).fill('ABORT_ERR'))
+    await Promise.all([...closed, ...opened.map(it => it.closed.catch(() => {}))])
+    await until(() => getEventListeners(signal, 'abort').length === 0)
+    await Promise.all(tunnels.map(it => it.close()))
+    await new Promise(setImmediate)
+    process.off('warning', onWarning)
+    assert.equal(warnings, [])
+  },
+)
+
+check('what one that is told throws is an exception, and the others are told', async () => {
+  const stop = new AbortController()
+  const told: number[] = []
+  onAbort(stop.signal, () => {
+    throw new Error('thrown')
+  })
+  onAbort(stop.signal, () => told.push(2))
+  onAbort(stop.signal, () => told.push(3))()
+  const thrown = new Promise<Error>(resolve => process.setUncaughtExceptionCaptureCallback(resolve))
+  stop.abort()
+  assert.is((await thrown).message, 'thrown')
+  process.setUncaughtExceptionCaptureCallback(null)
+  assert.equal(told, [2])
 })
 
 check('a socket that does not come to be: nobody listens, another key', async () => {
