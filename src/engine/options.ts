@@ -49,7 +49,7 @@ export interface EngineOptions {
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
-  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192; 65,489 if a native cipher is in use. */
+  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192; 65,361 if a native cipher is in use. */
   maxRecord?: number
   /** Turn the key over after so many bytes: at most, and by default, 2^30. */
   rekeyAfter?: number

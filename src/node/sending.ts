@@ -1,8 +1,12 @@
 import { cutShort } from '../channel/failures.js'
+import { ChunkSource } from '../engine/chunk-source.js'
 import { ChannelError } from '../errors.js'
 import type { SocketCredit } from './credit.js'
 import type { Link } from './link.js'
-import { type Outgoing, partsOf } from './outgoing.js'
+import { lastOf, type Outgoing, partsOf } from './outgoing.js'
+
+/** The most that a socket's stream gathers by itself, in bytes. */
+export const HIGH_WATER_MARK = 64 * 1024
 
 export type Callback = (error?: Error | null) => void
 
@@ -18,6 +22,9 @@ export class Sending {
   /** Of the write, or the end, that waits: for the start, the transport, or credit. */
   #waiting: Callback | undefined
   #rekeyDue = false
+  /** The last bytes of a large write, which go with what is written in this turn. Its callback is called behind that. */
+  #rest: Uint8Array[] = []
+  #sealDue = false
   /** Made when there are messages: most sockets have none, and many are idle. */
   #messages: WeakSet<Uint8Array> | undefined
 
@@ -47,6 +54,21 @@ export class Sending {
     this.#messages.add(chunk)
   }
 
+  /** Seals what waits for more, if something does: ahead of an end, or of the socket's. */
+  sealRest(): void {
+    const link = this.#link
+    if (!link || this.#rest.length === 0) return
+    const source = new ChunkSource(this.#rest.splice(0))
+    try {
+      while (source.left > 0) {
+        this.#count(link.engine.writeFrom(source))
+        link.flush()
+      }
+    } catch {
+      // If the engine has failed, who reads finds out.
+    }
+  }
+
   /** Turns the key over now; if there is no room for it, ahead of what is written next. */
   rekey(): void {
     this.#rekeyDue = true
@@ -55,24 +77,36 @@ export class Sending {
     this.#link.flush()
   }
 
-  /** Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. */
+  /**
+   * Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. Of a large write, the last bytes
+   * wait for the rest of this turn, and go in one record with what is written meanwhile.
+   */
   write(chunks: Uint8Array[], callback: Callback): void {
     const link = this.#link
     if (!link) return this.whenOpen(callback, () => this.write(chunks, callback))
-    const parts = partsOf(chunks, this.#messages)
+    const all = this.#rest.length > 0 ? [...this.#rest.splice(0), ...chunks] : chunks
+    const parts = partsOf(all, this.#messages)
+    const large = parts.reduce((total, { source }) => total + source.left, 0) >= HIGH_WATER_MARK
+    let inTurn = true
+    const done = (): void => {
+      this.#sealBehindTurn()
+      callback()
+    }
     const go = (error?: Error | null): void => {
       if (error) return callback(error)
       let waitsFor: 'nothing' | 'credit' | 'transport'
       try {
-        waitsFor = this.#sealParts(link, parts)
+        const full = large && inTurn && link.engine.version === 2 ? link.engine.writeWindow().length : 0
+        waitsFor = this.#sealParts(link, parts, full)
       } catch (caught) {
         return callback(caught as Error)
       }
       if (waitsFor === 'credit') this.#whenGranted(go)
-      else if (waitsFor === 'transport') this.#whenWritable(link, parts.length > 0 ? go : callback)
-      else callback()
+      else if (waitsFor === 'transport') this.#whenWritable(link, parts.length > 0 ? go : done)
+      else done()
     }
     go()
+    inTurn = false
   }
 
   /** Goes on when what is written goes out. @param callback is told if it never does */
@@ -90,34 +124,56 @@ export class Sending {
     else this.#whenWritable(link, callback)
   }
 
-  #sealParts(link: Link, parts: Outgoing[]): 'nothing' | 'credit' | 'transport' {
+  /** @param full what a full record holds, if what does not fill one waits for the rest of this turn; else 0 */
+  #sealParts(link: Link, parts: Outgoing[], full: number): 'nothing' | 'credit' | 'transport' {
     if (this.#rekeyDue) this.#sealRekey(link)
     for (let part = parts[0]; part; part = parts[0]) {
-      const waitsFor = this.#sealFrom(link, part)
+      const waitsFor = this.#sealFrom(link, part, parts.length === 1 ? full : 0)
       if (part.source.left === 0 && part.end === 0) parts.shift()
       if (waitsFor !== 'nothing') return waitsFor
     }
     return 'nothing'
   }
 
-  #sealFrom(link: Link, part: Outgoing): 'nothing' | 'credit' | 'transport' {
+  #sealFrom(link: Link, part: Outgoing, full: number): 'nothing' | 'credit' | 'transport' {
     const { source } = part
     const { engine } = link
     while (source.left > 0 || part.end > 0) {
       const room = this.credit?.room ?? Number.POSITIVE_INFINITY
       if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
+      const rest = full > 0 && part.end === 0 && source.left <= room ? source.left % full : 0
+      if (rest > 0 && rest === source.left) {
+        this.#rest = lastOf(part.chunks, rest)
+        part.source = NO_MORE
+        return 'nothing'
+      }
       // A message ends with its last byte, if credit lets it.
       const ends = part.end > 0 && source.left + part.end <= room
       let written = 0
-      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left, room))
+      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left - rest, room))
       else engine.write(NOTHING, 0, true)
       const ended = ends && source.left === 0
-      this.bytes += written
-      this.credit?.sent(written + (ended ? part.end : 0))
+      this.#count(written, ended ? part.end : 0)
       if (ended) part.end = 0
       if (!link.flush()) return 'transport'
     }
     return 'nothing'
+  }
+
+  /** @param end what an end of a message counts for */
+  #count(bytes: number, end = 0): void {
+    this.bytes += bytes
+    this.credit?.sent(bytes + end)
+  }
+
+  /** Ahead of the turn's callbacks: when they are called, all that was written is on its way. */
+  #sealBehindTurn(): void {
+    if (this.#sealDue || this.#rest.length === 0) return
+    this.#sealDue = true
+    process.nextTick(() => {
+      this.#sealDue = false
+      this.sealRest()
+    })
   }
 
   #sealRekey({ engine }: Link): void {
@@ -150,3 +206,4 @@ export class Sending {
 }
 
 const NOTHING = new Uint8Array()
+const NO_MORE = new ChunkSource([])

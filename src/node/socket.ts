@@ -15,7 +15,7 @@ import type { Link, LinkEvent, LinkHandler } from './link.js'
 import { readMessages } from './messages.js'
 import type { ChannelOptions } from './options.js'
 import { Receiving } from './receiving.js'
-import { type Callback, Sending } from './sending.js'
+import { type Callback, HIGH_WATER_MARK, Sending } from './sending.js'
 import { Signs } from './signs-of-life.js'
 
 /** A client’s socket before its server has proved its key. */
@@ -224,6 +224,7 @@ export class SecureSocket extends SocketIdentity {
   override _final(callback: Callback): void {
     if (this.#failure) return callback(this.#failure)
     if (this.#opening) return this.#sending.whenOpen(callback, () => this._final(callback))
+    this.#sending.sealRest()
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       if (this.#credit && !this.#credit.dataEnded) {
@@ -240,6 +241,7 @@ export class SecureSocket extends SocketIdentity {
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
+    this.#sending.sealRest()
     this.#signs?.stop()
     this.#credit?.stop()
     this.stopTimeout()
@@ -442,5 +444,3 @@ export class SecureSocket extends SocketIdentity {
     }
   }
 }
-
-const HIGH_WATER_MARK = 64 * 1024

@@ -1,0 +1,146 @@
+// Large writes of one turn: the last bytes of each go in one record with the next one, and none is late or lost.
+
+import { execFile } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodePublicKey, type SecureSocket } from '../../src/node/index.js'
+import { LIMITS } from '../support/engines.js'
+import {
+  cleanUpAfter,
+  duplexPair,
+  guarded,
+  hashOf,
+  next,
+  pair,
+  pairOver,
+  readAll,
+  readUntilError,
+  serve,
+  serverKeys,
+  someBytes,
+  turn,
+} from '../support/sockets.js'
+
+cleanUpAfter(test)
+
+const check = (name: string, run: () => Promise<void>) => guarded(test, name, run)
+
+// Fills no number of records, and is more than a stream's buffer holds.
+const PIECE = 100_000
+const OVERHEAD = 21
+
+/** Writes the bytes in pieces, as long as there is room for more, and ends. */
+function pour(socket: SecureSocket, data: Buffer): void {
+  for (let at = 0; at < data.length; ) {
+    const goesOn = socket.write(data.subarray(at, at + PIECE))
+    at += PIECE
+    if (!goesOn) return void socket.once('drain', () => pour(socket, data.subarray(at)))
+  }
+  socket.end()
+}
+
+/** How many bytes this stream is written, from now on. */
+function bytesOf(stream: Duplex): () => number {
+  const { write } = stream
+  let bytes = 0
+  stream.write = ((...args: Parameters<typeof write>) => {
+    bytes += args[0].length
+    return write.apply(stream, args)
+  }) as typeof write
+  return () => bytes
+}
+
+check('they fill the records of all of them', async () => {
+  const { client, server, serverTransport } = await pair(2)
+  const before = serverTransport.bytesRead
+  const data = someBytes(30 * PIECE)
+  const heard = readAll(server)
+  pour(client, data)
+  assert.is(hashOf(await heard), hashOf(data))
+  const records = Math.ceil(data.length / LIMITS[2])
+  // The end has one of its own; and there are some of control.
+  const overhead = serverTransport.bytesRead - before - data.length
+  assert.ok(overhead < (records + 5) * OVERHEAD, `${overhead / OVERHEAD} records in place of ${records}`)
+})
+
+check('when a write is called back, all of it has been handed on', async () => {
+  const [near, far] = duplexPair()
+  const { client, server } = await pairOver(2, [near, far])
+  const sent = bytesOf(near)
+  server.resume()
+  for (let writes = 1; writes < 4; writes++) {
+    await new Promise<void>(resolve => client.write(someBytes(PIECE), () => resolve()))
+    assert.ok(sent() > writes * PIECE, `${sent()} bytes`)
+  }
+})
+
+check('called back by a transport that lets it wait, too', async () => {
+  const [near, far] = duplexPair({ highWaterMark: 1000 })
+  const { client, server } = await pairOver(2, [near, far])
+  const sent = bytesOf(near)
+  const calledBack = new Promise<number>(resolve => client.write(someBytes(PIECE), () => resolve(sent())))
+  await turn()
+  server.resume()
+  assert.ok((await calledBack) > PIECE)
+})
+
+const LEAVING: Record<string, (client: SecureSocket) => void> = {
+  'at once': client => {
+    client.write(someBytes(PIECE))
+    client.destroy()
+  },
+  'when it is called back': client => void client.write(someBytes(PIECE), () => client.destroy()),
+}
+for (const [when, leave] of Object.entries(LEAVING)) {
+  check(`destroyed ${when}: the peer has all of it`, async () => {
+    const { client, server } = await pair(2)
+    const heard = readUntilError(server)
+    leave(client)
+    const { data, error } = await heard
+    assert.is(error.code, 'LINK_TRUNCATED')
+    assert.is(data.length, PIECE)
+  })
+}
+
+check('a process that exits when its write is called back has sent all of it', async () => {
+  const { server: listener, port } = await serve({ keyPair: serverKeys })
+  const accepted = next(listener, 'secureConnection')
+  const node = fileURLToPath(new URL('../../src/node/index.js', import.meta.url))
+  const address = `nopki://${encodePublicKey(serverKeys.publicKey)}@127.0.0.1:${port}`
+  const program = `
+    import { connect, generateKeyPair } from ${JSON.stringify(node)}
+    const socket = await connect(${JSON.stringify(address)}, { keyPair: generateKeyPair() })
+    await socket.accepted
+    socket.write(Buffer.alloc(${PIECE}), () => process.exit())`
+  const ended = promisify(execFile)(process.execPath, ['--input-type=module', '-e', program])
+  const [server] = await accepted
+  const { data } = await readUntilError(server as SecureSocket)
+  assert.is(data.length, PIECE)
+  await ended
+})
+
+check('what else is done in this turn is behind them: a message, a new key, the end', async () => {
+  const { client, server } = await pair(2)
+  const messages: number[] = []
+  client.write(someBytes(PIECE))
+  client.rekey()
+  void client.send(someBytes(10))
+  void client.send(someBytes(20))
+  client.end()
+  for await (const message of server.messages()) messages.push(message.length)
+  assert.equal(messages, [PIECE + 10, 20])
+})
+
+check('with a reader that stalls, both ways, in any sizes', async () => {
+  const { client, server } = await pair(2, { both: { allowHalfOpen: true } })
+  const data = someBytes(40 * PIECE + 77)
+  const pace = () => new Promise<void>(resolve => setTimeout(resolve, 1))
+  const heard = [readAll(server, pace), readAll(client, pace)]
+  for (const end of [client, server]) pour(end, data)
+  for (const all of heard) assert.is(hashOf(await all), hashOf(data))
+})
+
+test.run()
