@@ -79,6 +79,8 @@ export class Crowd {
     await Promise.all(lanes)
     // Callbacks open more.
     while (this.#opening.length > 0) await Promise.all(this.#opening.splice(0))
+    // A client may have left before its server had it.
+    for (const member of this.#members.values()) await this.#workOf(member)
     for (const member of this.#members.values()) this.#judge(member)
     this.#carriers.close()
     await this.#checkMemory(before)
@@ -113,12 +115,16 @@ export class Crowd {
       const end = await (this.#carriers as Carriers).dial(plan, keyPair)
       this.#start(member, 'client', end)
       // A server's end that never comes: its client is told, and its work ends.
-      while (member.work.length > 0) await Promise.all(member.work.splice(0))
+      await this.#workOf(member)
     } catch (error) {
       if (!member.refusal) this.#violate(member, `the client does not connect: ${(error as Error).stack}`)
     } finally {
       this.#live.delete(member)
     }
+  }
+
+  async #workOf({ work }: Member): Promise<void> {
+    while (work.length > 0) await Promise.all(work.splice(0))
   }
 
   #authorize(publicKey: Uint8Array): object | boolean | Promise<object | boolean> {
