@@ -4,6 +4,7 @@ import { LINGER_MS } from '../channel/options.js'
 import { PacedSender, type PacedWrite } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
+import { nameProxyHeader } from './proxy-header.js'
 import { isUntouched } from './untouched.js'
 import { untraced } from './untraced.js'
 import { giveWriteBuffer, takeWriteBuffer } from './write-buffers.js'
@@ -162,7 +163,8 @@ export class Link {
       // Nothing behind an error is worth keeping.
       this.#stopped = true
       this.transport.pause()
-      this.#handler.onError(this.#owner, error as Error)
+      const first = this.engine.role === 'server' ? this.#chunk : undefined
+      this.#handler.onError(this.#owner, nameProxyHeader(error as Error, first))
     } finally {
       this.#pumping = false
     }

@@ -61,6 +61,21 @@ test('an address of a server that changes its key has all that it may have, the 
   throws(() => parseAddress(`nopki://${Array(9).fill(first).join(',')}@h:1`), 'USE_BAD_ADDRESS')
 })
 
+check('a zone that this machine does not have is named, and those that it has', async () => {
+  const place = '[fe80::1%nozone]:4499'
+  const address = `nopki://${encodePublicKey(serverKeys.publicKey)}@${place}`
+  const said = /this machine has no interface nozone \(E\w+\)\nhint: give one of its interfaces: /
+  for (const args of [
+    ['connect', address],
+    ['listen', place, '--allow-anyone'],
+  ]) {
+    const { code, err } = await nopki(args, { cwd: folder })
+    assert.is(code, 1)
+    assert.match(err, said)
+  }
+  assert.match((await nopki(['doctor', address], { cwd: folder })).err, said)
+})
+
 const namespaces = (await run('unshare', ['-rn', 'ip', 'link', 'set', 'lo', 'up'])).code === 0
 const linkLocal = namespaces ? guarded : skippedWithout('right to have a network of one’s own, or no ip')
 linkLocal(test, 'listening on an address with a zone, and connecting to what is printed then', async () => {

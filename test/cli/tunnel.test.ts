@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadKey } from '../../src/cli/keys/options.js'
-import { connect, decodePublicKey } from '../../src/node/index.js'
+import { connect, decodePublicKey, parseAddress } from '../../src/node/index.js'
 import { proxyHeader } from '../../src/tunnel/proxy.js'
 import { MAIN, makeKey, nopki, Running, run, startNopki, workFolder } from '../support/command.js'
 import { freePort } from '../support/ports.js'
@@ -348,6 +348,20 @@ check('--proxy-protocol v2: the service learns where the client comes from, and 
   assert.is(head.subarray(28, 31).toString('hex'), 'e00020')
   assert.equal(new Uint8Array(head.subarray(31, 63)), decodePublicKey(keys.alice.publicKey))
   assert.is(String(head.subarray(63)), 'hello')
+})
+
+check('a PROXY header that comes unasked is named, with what sends it', async () => {
+  const { expose, address } = await startExpose(keys, await plainServer(() => {}))
+  const said = ['PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n', '\r\n\r\n\0\r\nQUIT\n ']
+  for (const header of [...said, 'GET / HTTP/1.1\r\n\r\n']) {
+    const socket = track(dialPlain(parseAddress(address).port)).on('error', () => {})
+    socket.resume().end(header)
+    await next(socket, 'close')
+  }
+  const refused = 'refused 127\\.0\\.0\\.1:\\d+: PEER_VERSION: '
+  await expose.shows(
+    new RegExp(`(${refused}it begins with a header of the PROXY .*send-proxy.*\n){2}${refused}the first`),
+  )
 })
 
 test('the PROXY header of other addresses', () => {

@@ -6,6 +6,7 @@ import { type Place, placeText } from '../frame/place.js'
 /** @throws Failure where it cannot be reached within the time */
 export function connectPlain(place: Place, patience: Patience): Promise<net.Socket> {
   return reachPlain(place, patience).catch(error => {
-    throw new Failure(`${placeText(place)} cannot be reached: ${Failure.of(error).message}`)
+    const { message, hint } = Failure.of(error)
+    throw new Failure(`${placeText(place)} cannot be reached: ${message}`, hint)
   })
 }

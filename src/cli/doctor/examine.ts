@@ -73,8 +73,9 @@ async function connectTcp({ place }: Client, timeout: number): Promise<net.Socke
   try {
     return await connectPlain(place, { timeout, retry: 0, signal: new AbortController().signal })
   } catch (error) {
-    const found = Failure.of(error).message
-    const [, means = 'the network does not lead there'] = REASONS.find(([reason]) => found.includes(reason)) ?? []
+    const { message: found, hint } = Failure.of(error)
+    const [, means = hint || 'the network does not lead there'] =
+      REASONS.find(([reason]) => found.includes(reason)) ?? []
     return { step: 'connect', result: 'failed', found, means }
   }
 }

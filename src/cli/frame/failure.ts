@@ -1,6 +1,7 @@
 import { ChannelError, OUTSIDE, printable } from '../../errors.js'
 import { told } from '../../node/files/bad-file.js'
 import { exhaustion } from './descriptors.js'
+import { missingZone } from './zones.js'
 
 /** What a command fails with: an error line, a hint line, an exit code. */
 export class Failure extends Error {
@@ -39,6 +40,8 @@ export class Failure extends Error {
     const exhausted = exhaustion(code)
     // Addresses that it does not have yet say nothing.
     if (exhausted) return new Failure(`${message.replace(/ - Local .*$/, '')}: ${exhausted.reason}`, exhausted.hint)
+    const zone = missingZone(error)
+    if (zone) return new Failure(`${message.replace(/ - Local .*$/, '')}: ${zone.reason}`, zone.hint)
     // Some of the system’s errors, such as an AggregateError, have no text of their own.
     return new Failure(message || code || String(error))
   }

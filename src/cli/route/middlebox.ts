@@ -3,6 +3,7 @@ import { REFUSED_LINGER_MS } from '../../channel/options.js'
 import type { Hello, Router } from '../../engine/index.js'
 import { ChannelError, encodePublicKey } from '../../node/index.js'
 import { Pending, pendingLimits } from '../../node/pending.js'
+import { isProxyHeader } from '../../node/proxy-header.js'
 import { addressOf } from '../../tunnel/address.js'
 import { guarded, guardListeners } from '../../tunnel/guard.js'
 import { Counter, type Limits } from '../../tunnel/limits.js'
@@ -207,7 +208,7 @@ export class Middlebox {
 }
 
 function strangerOf(received: Buffer, error: unknown): Stranger {
-  if (PROXY_STARTS.includes(received.toString('latin1', 0, 4))) return 'proxy-header'
+  if (isProxyHeader(received)) return 'proxy-header'
   return error instanceof ChannelError && error.code === 'PEER_NOT_ADDRESSED' ? 'not-addressed' : 'no-hello'
 }
 
@@ -220,5 +221,3 @@ const STRANGERS = {
   'no-hello': 'it does not begin with a hello',
   'proxy-header': 'it begins with a header of the PROXY protocol, which the load balancer must not send to a router',
 }
-/** Of version 1 of the PROXY protocol, and of version 2. */
-const PROXY_STARTS = ['PROX', '\r\n\r\n']

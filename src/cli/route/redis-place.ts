@@ -21,7 +21,7 @@ export function isUrl(text: string): boolean {
 export function parseRedisPlace(text: string): RedisPlace {
   const scheme = text.slice(0, text.indexOf(':')).toLowerCase()
   if (!['redis', 'rediss'].includes(scheme)) {
-    throw Failure.usage(`a table cannot be at ${scheme}://`, HINTS[scheme] ?? 'give a file, or redis://HOST:PORT')
+    throw Failure.usage(`a table cannot be at ${scheme}://`, hintFor(scheme))
   }
   let url: URL
   try {
@@ -47,9 +47,19 @@ export function parseRedisPlace(text: string): RedisPlace {
 
 const FORM = 'give redis://HOST:PORT, with ?key=HASH where the hash is not nopki:routes'
 const PASSWORD = 'put it into a file, and give that with --table-password FILE'
-const HINTS: Record<string, string> = {
-  'redis-sentinel':
-    'Sentinel is not asked: give redis://HOST:PORT of what follows the master, such as HAProxy, or of a replica beside the router',
-  'redis+unix': 'give redis://127.0.0.1:PORT; Redis has to listen on a port of the loopback',
-  unix: 'give redis://127.0.0.1:PORT; Redis has to listen on a port of the loopback',
+
+function hintFor(scheme: string): string {
+  return (
+    HINTS.find(([kind]) => scheme.includes(kind))?.[1] ??
+    'give a file, or redis://HOST:PORT; rediss:// is the same over TLS'
+  )
 }
+
+const HINTS = [
+  [
+    'sentinel',
+    'Sentinel is not asked: give redis://HOST:PORT (or rediss://) of what follows the master, such as HAProxy, or of a replica beside the router',
+  ],
+  ['cluster', 'a cluster is not asked: give redis://HOST:PORT (or rediss://) of one Redis that has the whole table'],
+  ['unix', 'give redis://127.0.0.1:PORT; Redis has to listen on a port of the loopback'],
+] as const

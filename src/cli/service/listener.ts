@@ -7,6 +7,7 @@ import { MOST_WAITING, takeWaiting } from '../../tunnel/listener.js'
 import { Failure } from '../frame/failure.js'
 import { log } from '../frame/output.js'
 import { type ListenPlace, placeText } from '../frame/place.js'
+import { missingZone } from '../frame/zones.js'
 import { claimPath } from './unix-path.js'
 
 export interface Listening {
@@ -67,6 +68,8 @@ function refusal(error: unknown, place: ListenPlace): Failure {
   const text = placeText(place)
   const { code = '', message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return new Failure(text + IN_USE, HINTS.EADDRINUSE)
+  const zone = missingZone(error)
+  if (zone) return new Failure(`cannot listen on ${text}: ${zone.reason}`, zone.hint)
   if (!('path' in place)) return new Failure(`cannot listen on ${text}: ${message}`, HINTS[code])
   const folder = dirname(place.path)
   // For a folder that does not exist Node says that it is a permission which is missing.
