@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.js'
 import { badOption } from '../engine/snapshot.js'
+import { callApart } from '../engine/uncaught.js'
 import { ChannelError } from '../errors.js'
 import { encodePublicKey } from '../keys/text.js'
 import type { Authorize, Peer, ServedChannel, ServerOptions } from './options.js'
@@ -31,48 +32,24 @@ export async function admit<Channel>(
   applicant: Applicant<Channel>,
 ): Promise<Channel> {
   applicant.check()
-  const waiting = new Waiting()
-  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant, waiting), applicant.failed])
+  let channel: Channel | undefined
+  const waiting: (() => void)[] = []
+  const whenServed = (tell: unknown) => {
+    if (typeof tell !== 'function') throw badOption('tell', tell, 'a function')
+    const call = () => callApart(() => tell(applicant.served(channel as Channel)))
+    if (channel) call()
+    else waiting.push(call)
+  }
+  const asking = authorize === 'anyone' ? true : Promise.race([ask(authorize, applicant, whenServed), applicant.failed])
   const answer = (await asking) as true | object | Refusal
   applicant.check()
   if (answer instanceof Refusal) {
     applicant.refuse(answer.told, answer.error)
     throw answer.error
   }
-  const channel = applicant.accept(answer === true ? undefined : answer)
-  waiting.served(() => applicant.served(channel))
+  channel = applicant.accept(answer === true ? undefined : answer)
+  for (const call of waiting) call()
   return channel
-}
-
-type Tell = (channel: ServedChannel) => void
-
-/** Who has asked for the channel of a client that is served. What one of them throws is a bug of its own: the client is served. */
-class Waiting {
-  #tell: Tell[] = []
-  #channel: (() => ServedChannel) | undefined
-
-  /** @throws ChannelError USE_BAD_OPTION */
-  add(tell: unknown): void {
-    if (typeof tell !== 'function') throw badOption('tell', tell, 'a function')
-    if (this.#channel) call(tell as Tell, this.#channel())
-    else this.#tell.push(tell as Tell)
-  }
-
-  served(channel: () => ServedChannel): void {
-    this.#channel = channel
-    for (const it of this.#tell.splice(0)) call(it, channel())
-  }
-}
-
-function call(tell: Tell, channel: ServedChannel): void {
-  try {
-    tell(channel)
-  } catch (error) {
-    // It is reported as an exception that nobody has caught.
-    queueMicrotask(() => {
-      throw error
-    })
-  }
 }
 
 /** Warns, once a process, of what `authorize` does not know in version 1. @param warn how this runtime warns */
@@ -109,10 +86,14 @@ class Refusal {
 
 type Asked = Omit<Applicant<unknown>, 'accept' | 'served' | 'refuse'>
 
-async function ask(authorize: Authorize, applicant: Asked, waiting: Waiting): Promise<true | object | Refusal> {
+async function ask(
+  authorize: Authorize,
+  applicant: Asked,
+  whenServed: Peer['whenServed'],
+): Promise<true | object | Refusal> {
   const { remotePublicKey } = applicant.engine
   try {
-    const answer = await authorize(peerOf(applicant, waiting))
+    const answer = await authorize(peerOf(applicant, whenServed))
     return answer === true || (typeof answer === 'object' && answer !== null) ? answer : new Refusal(remotePublicKey)
   } catch (cause) {
     return new Refusal(remotePublicKey, cause ?? 'nothing')
@@ -120,7 +101,7 @@ async function ask(authorize: Authorize, applicant: Asked, waiting: Waiting): Pr
 }
 
 /** What most never ask for is made when they do. */
-function peerOf(applicant: Asked, waiting: Waiting): Peer {
+function peerOf(applicant: Asked, whenServed: Peer['whenServed']): Peer {
   const { engine, remoteAddress, remotePort } = applicant
   const { remotePublicKey: publicKey, localPublicKey, handshakeHash, version = 2 } = engine
   return {
@@ -136,6 +117,6 @@ function peerOf(applicant: Asked, waiting: Waiting): Peer {
     ...(handshakeHash && { handshakeHash }),
     ...(remoteAddress !== undefined && { remoteAddress }),
     ...(remotePort !== undefined && { remotePort }),
-    whenServed: it => waiting.add(it),
+    whenServed,
   }
 }

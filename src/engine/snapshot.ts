@@ -108,24 +108,16 @@ function plain(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, '')
 }
 
-/** Whether one edit makes one of the other, or two where the name is long. */
+/** Whether one edit makes one of the other, or two where the name is long: a letter more, less, other, or elsewhere. */
 function isNear(name: string, ours: string): boolean {
-  return within(ours.length > 8 ? 2 : 1, name, ours)
+  const edits = ours.length > 8 ? 2 : 1
+  return Math.abs(name.length - ours.length) <= edits && isSame(name, ours, 2 * edits)
 }
 
-/** An edit is a letter more, less or other, or two that changed places. */
-function within(edits: number, a: string, b: string): boolean {
-  if (Math.abs(a.length - b.length) > edits) return false
+/** Whether they are the same but for so many letters that only one of them has at a place. */
+function isSame(a: string, b: string, but: number): boolean {
   let at = 0
   while (at < a.length && a[at] === b[at]) at++
   const [x, y] = [a.slice(at), b.slice(at)]
-  if (x === y) return true
-  if (edits === 0) return false
-  const swapped = x[0] === y[1] && x[1] === y[0]
-  return (
-    within(edits - 1, x.slice(1), y.slice(1)) ||
-    within(edits - 1, x.slice(1), y) ||
-    within(edits - 1, x, y.slice(1)) ||
-    (swapped && within(edits - 1, x.slice(2), y.slice(2)))
-  )
+  return x === y || (but > 0 && (isSame(x.slice(1), y, but - 1) || isSame(x, y.slice(1), but - 1)))
 }

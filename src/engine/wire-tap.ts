@@ -1,5 +1,6 @@
 import type { CoreExports } from '../wasm/exports.js'
 import type { Core } from '../wasm/instance.js'
+import { callApart } from './uncaught.js'
 
 /** What `onWire` is given. */
 export interface WireBytes {
@@ -25,14 +26,7 @@ export function tapped(
     let offset = 0
     return (channel: number, length: number) => {
       if (length > 0 && length <= room(channel)) {
-        try {
-          onWire({ direction, bytes: core.view(pointer(channel), length), offset, connection })
-        } catch (error) {
-          // The channel is not concerned: it is reported as an exception that nobody has caught.
-          queueMicrotask(() => {
-            throw error
-          })
-        }
+        callApart(() => onWire({ direction, bytes: core.view(pointer(channel), length), offset, connection }))
         offset += length
       }
       return then(channel, length)

@@ -34,6 +34,13 @@ export function isBytes(value: unknown): value is Uint8Array {
   return partOf(value, Symbol.toStringTag) === 'Uint8Array'
 }
 
+/** Bytes of any kind as a Uint8Array of them; undefined for anything else. */
+export function viewOf(value: unknown): Uint8Array | undefined {
+  if (isBytes(value)) return value
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return kindOf(value) === 'ArrayBuffer' ? new Uint8Array(value as ArrayBuffer) : undefined
+}
+
 /** What the platform made it as, in any realm: `URL`, `ArrayBuffer`, `WebAssembly.Module`. */
 export function kindOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1)

@@ -31,8 +31,8 @@ export function derivePublicKey(core: Core, secretKey: Uint8Array): Uint8Array {
   })
 }
 
-/** The copies made here, with what each is of, and whether it was found whole: a server checks its own once, not with every connection. */
-const copies = new WeakMap<object, { from: object; whole: boolean }>()
+/** The copies made here, with what each is of. */
+const copies = new WeakMap<object, object>()
 
 /** A pair as it is now, in a copy that only this package has. @throws ChannelError USE_BAD_KEY unless it is two keys */
 export function copyKeyPair(pair: unknown, name = 'keyPair'): KeyPair {
@@ -44,27 +44,24 @@ export function copyKeyPair(pair: unknown, name = 'keyPair'): KeyPair {
   if (copies.has(pair)) return pair as KeyPair
   const secretKey = checkKey(given(pair, 'secretKey'), `${name}.secretKey`)
   const copy = Object.freeze({ publicKey: checkPublicKey(given(pair, 'publicKey'), `${name}.publicKey`), secretKey })
-  copies.set(copy, { from: pair, whole: false })
+  copies.set(copy, pair)
   return copy
 }
 
 /** One copy more of such a copy, for what wipes its own. */
 export function copyAgain(copy: KeyPair): KeyPair {
   const another = Object.freeze({ publicKey: copy.publicKey, secretKey: copy.secretKey.slice() })
-  const made = copies.get(copy)
-  if (made) copies.set(another, made)
+  copies.set(another, copies.get(copy) ?? copy)
   return another
 }
 
 /** As `copyKeyPair`. @throws ChannelError USE_BAD_KEY unless the two keys belong together */
 export function checkKeyPair(core: Core, pair: unknown): KeyPair {
   const copy = copyKeyPair(pair)
-  const made = copies.get(copy)
-  if (!made || made.whole) return copy
+  const from = copies.get(copy) ?? copy
   const name = nameOf(core, copy)
-  if (found.get(made.from) !== name) checkWhole(core, copy)
-  found.set(made.from, name)
-  made.whole = true
+  if (found.get(from) !== name) checkWhole(core, copy)
+  found.set(from, name)
   return copy
 }
 

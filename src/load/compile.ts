@@ -1,4 +1,4 @@
-import { kindOf } from '../keys/given.js'
+import { kindOf, viewOf } from '../keys/given.js'
 import { noWasm } from '../wasm/failure.js'
 import { isModule, type WasmModule } from '../wasm/instance.js'
 
@@ -43,9 +43,7 @@ async function compileResponse(response: Response): Promise<WasmModule> {
 
 /** Compilers' words for what is no WebAssembly at all differ. */
 async function compileBytes(source: ArrayBuffer | ArrayBufferView): Promise<WasmModule> {
-  const bytes = ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source)
+  const bytes = viewOf(source) ?? new Uint8Array(source as ArrayBuffer)
   if (String.fromCharCode(...bytes.subarray(0, 4)) !== '\0asm') throw new Error('no module')
   return await WebAssembly.compile(bytes as Uint8Array<ArrayBuffer>)
 }

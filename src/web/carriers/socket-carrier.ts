@@ -1,7 +1,7 @@
 import { discard, inBrowser } from '../../channel/discard.js'
 import { withResolvers } from '../../channel/resolvers.js'
 import { ChannelError, printable } from '../../errors.js'
-import { isBytes, kindOf } from '../../keys/given.js'
+import { viewOf } from '../../keys/given.js'
 import { type ByteStreams, CarrierFault } from '../link.js'
 import { notAccepted } from '../load/load.js'
 import { NEXT, type Opening } from '../secure.js'
@@ -74,8 +74,8 @@ export class SocketCarrier implements Opening {
   }
 
   #onMessage(data: unknown): void {
-    if (kindOf(data) === 'ArrayBuffer') return this.#queue.push(new Uint8Array(data as ArrayBuffer))
-    if (isBytes(data)) return this.#queue.push(data)
+    const bytes = viewOf(data)
+    if (bytes) return this.#queue.push(bytes)
     this.drop(new CarrierFault(`the peer sent ${typeof data === 'string' ? 'text' : 'no bytes'} over the WebSocket`))
   }
 
