@@ -19,18 +19,49 @@ export type KeyLog = ReadonlyMap<string, readonly LoggedKey[]>
  * @throws Error with the line's number where a line is something else
  */
 export function parseKeyLog(text: string): KeyLog {
-  const found = new Map<string, LoggedKey[]>()
-  text.split('\n').forEach((line, index) => {
-    if (/^\s*(?:#.*)?$/.test(line)) return
+  const { keys, bad } = readKeyLog(text)
+  if (bad[0] !== undefined) throw noLine(bad[0])
+  return keys
+}
+
+/** What is in a file, which may have been cut, or written to by something else. `bad`: the numbers of lines that are none. */
+export interface ReadKeyLog {
+  keys: KeyLog
+  bad: readonly number[]
+}
+
+/** As `parseKeyLog`, and lines that are something else are passed over. @throws Error if there are no others */
+export function readKeyLog(text: string): ReadKeyLog {
+  const keys = new Map<string, LoggedKey[]>()
+  const bad: number[] = []
+  // An editor may have put a byte-order mark before it.
+  const lines = text.replace(/^\uFEFF/, '').split('\n')
+  for (const [index, line] of lines.entries()) {
+    if (/^\s*(?:#.*)?$/.test(line)) continue
     const match = /^NOPKI([12])_(CLIENT_TO_SERVER|SERVER_TO_CLIENT) ([0-9a-f]{64}) ([0-9a-f]{64})\s*$/i.exec(line)
-    if (!match) throw new Error(`line ${index + 1} is no line of a key log`)
+    if (!match) {
+      bad.push(index + 1)
+      continue
+    }
     const [, version, direction, connection = '', key = ''] = match
     const from = direction?.toUpperCase() === 'CLIENT_TO_SERVER' ? 'client' : 'server'
-    const keys = found.get(connection.toLowerCase()) ?? []
-    keys.push({ version: version === '1' ? 1 : 2, from, key: fromHex(key) })
-    found.set(connection.toLowerCase(), keys)
-  })
-  return found
+    const those = keys.get(connection.toLowerCase()) ?? []
+    those.push({ version: version === '1' ? 1 : 2, from, key: fromHex(key) })
+    keys.set(connection.toLowerCase(), those)
+  }
+  if (keys.size === 0 && bad[0] !== undefined) throw noLine(bad[0])
+  return { keys, bad }
+}
+
+/** What a reader is told of lines that were passed over; undefined if there are none. */
+export function badLinesText({ bad }: ReadKeyLog): string | undefined {
+  if (bad.length === 0) return undefined
+  const lines = bad.length === 1 ? `line ${bad[0]} is` : `${bad.length} lines, the first of them line ${bad[0]}, are`
+  return `${lines} no line of a key log, and passed over`
+}
+
+function noLine(number: number): Error {
+  return new Error(`line ${number} is no line of a key log`)
 }
 
 /** Bytes as hex. */

@@ -99,6 +99,26 @@ test('--as says what the bytes are', async () => {
   await says('record2', '0100', /below the shortest record of 21: forbidden/)
 })
 
+test('a key log with a byte-order mark, and one with bad lines in it, opens the records: how many are bad is said', async () => {
+  const [good, whole] = [keylogOf(v2), folder.write('whole', keylogOf(v2))]
+  const opened = async (keylog: string) => nopki(['inspect', '--keylog', keylog], { input: v2.hello + v2.response })
+  const expected = await opened(whole)
+  assert.is(expected.err, '')
+  for (const [text, said] of [
+    [`\uFEFF${good}`, ''],
+    [`\uFEFF# \u65E5\n${good}`, ''],
+    [`GET /\n${good}`, 'warning: LOG: line 1 is no line of a key log, and passed over\n'],
+    [
+      `# cut\n${good}\n${good.slice(0, 80)}\nNOPKI3_X\n`,
+      'warning: LOG: 2 lines, the first of them line 7, are no line of a key log, and passed over\n',
+    ],
+  ] as const) {
+    const keylog = folder.write('keylog', text)
+    const { out, err, code } = await opened(keylog)
+    assert.equal([err.replace(keylog, 'LOG'), code, String(out)], [said, 0, String(expected.out)])
+  }
+})
+
 // More of it is in test/transcripts/inspect.txt.
 test('what is wrong is said, with what to do, and the exit code', async () => {
   const fails = async (args: string[], input: string, code: number, stderr: RegExp) => {
@@ -189,6 +209,7 @@ test('key logs and hex digits', () => {
   assert.is(parseKeyLog('\n# nothing\n').size, 0)
   for (const line of ['NOPKI3_CLIENT_TO_SERVER', keylogOf(v2).slice(14, 60), 'x'])
     assert.throws(() => parseKeyLog(line), /line 1 is no line/)
+  assert.is(parseKeyLog(`\uFEFF${keylogOf(v2)}`).size, 1)
   assert.equal(fromHexText(' 00:ff\n0A '), bytes('00ff0a'))
   for (const text of ['', 'f', 'fff', 'npk2', '0x00']) assert.is(fromHexText(text), undefined)
 })

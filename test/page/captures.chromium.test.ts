@@ -105,14 +105,14 @@ for (const version of [2, 1] as const) {
     for (const { bytes } of directions) {
       const gifts = [
         { name: 'bytes.hex', bytes: Buffer.from(spaced(bytes)) },
-        { name: 'keys', bytes: Buffer.from(keyLog) },
+        { name: 'keys', bytes: Buffer.from(`\uFEFFcut\n${keyLog}`) },
       ]
       const ways: ((page: Page) => Promise<void>)[] = [
         page => drop(page, gifts),
         page => pick(page, gifts),
         async page => {
           await page.locator('[data-give="hex"]').fill(spaced(bytes))
-          await page.locator('[data-give="keys"]').fill(keyLog)
+          await page.locator('[data-give="keys"]').fill(`cut\n${keyLog}`)
         },
       ]
       for (const give of ways) {
@@ -121,6 +121,10 @@ for (const version of [2, 1] as const) {
           await page.locator('.dialogue .inside').first().waitFor()
           await clickAll(page.locator('.dialogue .head[aria-expanded="false"]'))
           assert.equal(await page.locator('.dialogue .inside .ascii').allInnerTexts(), [WORDS])
+          assert.match(
+            await page.locator('.giving .note').innerText(),
+            /line 1 is no line of a key log, and passed over/,
+          )
           const records = (await titles(page)).filter(it => it === 'record').length
           assert.is(await page.locator('.dialogue .inside').count(), records)
         })

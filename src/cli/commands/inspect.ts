@@ -94,7 +94,7 @@ export const inspect = defineCommand({
       heading: 'Key logs',
       text: `An end of a channel writes its session keys only where it is told to: --keylog FILE of connect, listen, forward and
         expose, or the option onKeys in a program. Whoever has the file reads what was said, so it is for its owner alone, and best
-        deleted soon.`,
+        deleted soon. Lines of it that are something else are passed over, with a warning.`,
     },
   ],
   async run(values, [file = '-']) {

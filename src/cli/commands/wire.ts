@@ -72,7 +72,7 @@ function recordingOf(capture: string, keylog: string | undefined): Recording {
   }
   const keyLog = keylog === undefined ? Buffer.of() : readWhole(keylog)
   if (keylog !== undefined) keyLogIn(keyLog, keylog)
-  return { capture: bytes.toString('base64'), keyLog: keyLog.toString('latin1') }
+  return { capture: bytes.toString('base64'), keyLog: keyLog.toString() }
 }
 
 const MOST_BYTES = 33_554_432

@@ -10,7 +10,8 @@ import {
   rawBytes,
   type Said,
 } from '../../inspect/capture/messages.js'
-import { type Connection, connectionsOf, isCapture, parseKeyLog, readCapture } from '../../inspect/index.js'
+import { type Connection, connectionsOf, isCapture, readCapture } from '../../inspect/index.js'
+import { badLinesText, type ReadKeyLog, readKeyLog } from '../../inspect/keylog.js'
 
 export interface Dialogue {
   title: string
@@ -21,13 +22,18 @@ export interface Dialogue {
 
 export interface Traffic {
   dialogues: Dialogue[]
+  /** Why the capture was not read to its end. */
   trouble: string | undefined
+  /** What is wrong with the key log. */
+  keysTrouble: string | undefined
 }
 
 /** @throws Error, in words for a person, if nothing of it is of this protocol */
 export function readTraffic(core: Core, bytes: Uint8Array, keyLog: string): Traffic {
-  const opening = openingOf(core, keyLog)
-  if (isCapture(bytes)) return fromCapture(bytes, opening)
+  const read = readKeyLog(keyLog)
+  const keysTrouble = badLinesText(read)
+  const opening = openingOf(core, read)
+  if (isCapture(bytes)) return { ...fromCapture(bytes, opening), keysTrouble }
   const raw = rawBytes(bytes)
   if (raw.length === 0) throw new Error('there are no bytes')
   const kind = guess(raw)
@@ -35,7 +41,7 @@ export function readTraffic(core: Core, bytes: Uint8Array, keyLog: string): Traf
     throw new Error('these bytes are no capture (pcap, pcapng), and do not begin like a message of this protocol')
   const messages = messagesOfDirection(raw, kind, opening)
   const title = `one direction, from the ${messages[0]?.from}`
-  return { dialogues: [{ title, messages, trouble: undefined }], trouble: undefined }
+  return { dialogues: [{ title, messages, trouble: undefined }], trouble: undefined, keysTrouble }
 }
 
 /** A conversation whose pieces are known in their order. */
@@ -44,6 +50,7 @@ export function readPieces(
   pieces: readonly { from: 'client' | 'server'; bytes: Uint8Array }[],
   keyLog: string,
 ): Traffic {
+  const read = readKeyLog(keyLog)
   const numbered = pieces.map(({ from, bytes }, packet) => ({ from, data: bytes, packet }))
   const stream = (from: 'client' | 'server') =>
     streamFrom(
@@ -51,12 +58,16 @@ export function readPieces(
       false,
     )
   const ends = { client: 'client', server: 'server', toServer: stream('client'), toClient: stream('server') }
-  const dialogue = dialogueOf({ ...ends, whole: true }, openingOf(core, keyLog))
+  const dialogue = dialogueOf({ ...ends, whole: true }, openingOf(core, read))
   if (!dialogue) throw new Error('the conversation is not of this protocol')
-  return { dialogues: [{ ...dialogue, title: 'the conversation' }], trouble: undefined }
+  return {
+    dialogues: [{ ...dialogue, title: 'the conversation' }],
+    trouble: undefined,
+    keysTrouble: badLinesText(read),
+  }
 }
 
-function fromCapture(bytes: Uint8Array, opening: Opening): Traffic {
+function fromCapture(bytes: Uint8Array, opening: Opening): Omit<Traffic, 'keysTrouble'> {
   const { packets, trouble } = readCapture(bytes)
   const connections = connectionsOf(packets)
   const dialogues = connections.flatMap(it => dialogueOf(it, opening) ?? [])
@@ -77,9 +88,9 @@ function dialogueOf(found: Connection, opening: Opening): Dialogue | undefined {
   return { title: `${client} → ${server}`, messages: messages.all, trouble }
 }
 
-function openingOf(core: Core, keyLog: string): Opening {
+function openingOf(core: Core, { keys }: ReadKeyLog): Opening {
   return {
-    keys: parseKeyLog(keyLog),
+    keys,
     make: (version, key, header) => new RecordOpener(core, version, key, header),
   }
 }

@@ -47,6 +47,7 @@ export function Captured({ core, recording, giving, current, look }: Props) {
         <Inputs giving={giving} />
         {error ? <p class="outcome bad">{error}.</p> : null}
         {traffic?.trouble ? <p class="note">The capture was not read to its end: {traffic.trouble}.</p> : null}
+        {traffic?.keysTrouble ? <p class="note">Of the key log {traffic.keysTrouble}.</p> : null}
       </section>
       {traffic?.dialogues.slice(0, MOST_DIALOGUES).map((dialogue, number) => (
         <DialogueView

@@ -2,6 +2,7 @@
 // are looked at.
 
 import { useLayoutEffect, useState } from 'preact/hooks'
+import { isCapture } from '../../inspect/index.js'
 import type { Recording } from '../../inspect/recording.js'
 
 export interface Given {
@@ -33,7 +34,7 @@ export function useGiving(recording: Recording | undefined, tookFiles: () => voi
     for (const file of [...files]) {
       try {
         const bytes = new Uint8Array(await file.arrayBuffer())
-        give(isKeyLog(bytes) ? { keyLog: new TextDecoder('latin1').decode(bytes) } : { bytes, hex: '' })
+        give(isKeyLog(bytes) ? { keyLog: new TextDecoder().decode(bytes) } : { bytes, hex: '' })
       } catch (error) {
         // A folder, or a file that is gone.
         give({ trouble: `${file.name} cannot be read: ${(error as Error).message}` })
@@ -61,7 +62,7 @@ function hasFiles({ dataTransfer }: DragEvent): boolean {
   return dataTransfer?.types.includes('Files') ?? false
 }
 
-/** By how it begins: with a comment, or a line. No capture does, nor hex digits. */
+/** By how it begins: with a comment, or a line; or something else is before the first line. No capture does, nor hex digits. */
 function isKeyLog(bytes: Uint8Array): boolean {
-  return /^\s*(?:#|NOPKI)/.test(new TextDecoder('latin1').decode(bytes.subarray(0, 256)))
+  return !isCapture(bytes) && /^\s*#|^\s*NOPKI/m.test(new TextDecoder().decode(bytes.subarray(0, 4096)))
 }
