@@ -26,9 +26,10 @@ export type PacedWrite = (bytes: Uint8Array, callback: (error?: unknown) => void
 
 /** Sends what the engine has, one message, header or record a write, one after the other, and when it is time. */
 export class PacedSender {
+  /** Called when all has gone out. */
+  onDrain: () => void
   #write: PacedWrite
   #engine: Engine
-  #onDrain: () => void
   #state: 'idle' | 'writing' | 'waiting' | 'stopped' = 'idle'
   #timer: ReturnType<typeof setTimeout> | undefined
   /** When the last message of the handshake went out, and before when no record does: as of `performance.now()`. */
@@ -42,7 +43,7 @@ export class PacedSender {
   constructor(write: PacedWrite, engine: Engine, onDrain: () => void) {
     this.#write = write
     this.#engine = engine
-    this.#onDrain = onDrain
+    this.onDrain = onDrain
   }
 
   /** Sends what the engine has. False: not all of it has gone out, and `onDrain` is called when it has. */
@@ -65,16 +66,6 @@ export class PacedSender {
   opened(): void {
     this.#onPeerReady(0)
     if (this.#shortAt !== undefined) this.#wait(Math.min(this.#notBefore, this.#shortAt + GAP_MS))
-  }
-
-  /** Sends what the engine has, then calls back, and nothing is sent any more. It calls back never, where the carrier fails. */
-  finish(done: () => void): void {
-    const last = () => {
-      this.stop()
-      done()
-    }
-    this.#onDrain = last
-    if (this.send()) last()
   }
 
   stop(): void {
@@ -126,7 +117,7 @@ export class PacedSender {
   #rest(): void {
     if (this.#state === 'idle') return
     this.#state = 'idle'
-    this.#onDrain()
+    this.onDrain()
   }
 
   /** A message of the handshake, or the stream header; a client's goes with its response, so that it never leaves without it. */
@@ -139,6 +130,16 @@ export class PacedSender {
     this.#messageAt = now
     return header ? joined(message, header) : message
   }
+}
+
+/** Sends what the engine has, then calls back, and nothing is sent any more. It calls back never, where the carrier fails. */
+export function finish(sender: PacedSender, done: () => void): void {
+  const last = () => {
+    sender.stop()
+    done()
+  }
+  sender.onDrain = last
+  if (sender.send()) last()
 }
 
 function joined(first: Uint8Array, second: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 import { type Duplex, finished } from 'node:stream'
 import { clearImmediate, setImmediate } from 'node:timers'
 import { LINGER_MS } from '../channel/options.js'
-import { PacedSender, type PacedWrite } from '../channel/paced.js'
+import { finish, PacedSender, type PacedWrite } from '../channel/paced.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { readShared } from './onread.js'
 import { nameProxyHeader } from './proxy-header.js'
@@ -312,7 +312,7 @@ export class Link {
   }
 
   #sendRest(done: () => void): void {
-    if (this.#paced) return this.#paced.finish(done)
+    if (this.#paced) return finish(this.#paced, done)
     const rest = this.engine.take()
     if (rest.length > 0) this.transport.write(rest)
     done()

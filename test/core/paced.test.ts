@@ -2,7 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { PacedSender } from '../../src/channel/paced.js'
+import { finish, PacedSender } from '../../src/channel/paced.js'
 import type { Engine } from '../../src/engine/index.js'
 import { type Clock, still } from '../support/clock.js'
 import { freshCore, newPair, takeAll } from '../support/engines.js'
@@ -268,7 +268,7 @@ still(test, 'one that is stopped sends nothing any more', clock => {
 still(test, 'to finish is to send what there is first', clock => {
   let finished = 0
   const { pacing, client } = answered(clock, [SHORT])
-  pacing.sender.finish(() => finished++)
+  finish(pacing.sender, () => finished++)
   assert.is(finished, 0)
   clock.advance(130)
   pacing.take()
@@ -279,7 +279,7 @@ still(test, 'to finish is to send what there is first', clock => {
   clock.advance(1000)
   assert.is(pacing.writes.length, 2, 'nothing behind it')
   const idle = greeted(clock)
-  idle.pacing.sender.finish(() => finished++)
+  finish(idle.pacing.sender, () => finished++)
   assert.is(finished, 2, 'at once, if there is nothing')
 })
 
