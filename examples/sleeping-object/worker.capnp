@@ -13,7 +13,7 @@ const config :Workerd.Config = (
       ],
       durableObjectNamespaces = [(className = "Room", uniqueKey = "nopki-room")],
       durableObjectStorage = (inMemory = void),
-      compatibilityDate = "2026-11-01",
+      compatibilityDate = "2025-06-01",
     )),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "worker")],

@@ -11,7 +11,7 @@ const config :Workerd.Config = (
         (name = "COUNTERS", durableObjectNamespace = (className = "Counter", serviceName = "server")),
         (name = "SERVER_KEY", fromEnvironment = "SERVER_KEY"),
       ],
-      compatibilityDate = "2026-11-01",
+      compatibilityDate = "2025-06-01",
     )),
     (name = "server", worker = (
       modules = [
@@ -21,7 +21,7 @@ const config :Workerd.Config = (
       bindings = [(name = "SECRET_KEY", fromEnvironment = "SECRET_KEY")],
       durableObjectNamespaces = [(className = "Counter", uniqueKey = "nopki-counter")],
       durableObjectStorage = (inMemory = void),
-      compatibilityDate = "2026-11-01",
+      compatibilityDate = "2025-06-01",
     )),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "client")],

@@ -8,7 +8,7 @@ const config :Workerd.Config = (
         (name = "channel.wasm", wasm = embed "build/channel.wasm"),
       ],
       bindings = [(name = "SERVER", fromEnvironment = "SERVER")],
-      compatibilityDate = "2026-11-01",
+      compatibilityDate = "2025-06-01",
     )),
     # On Cloudflare, connect() reaches the Internet. This lets it reach this machine.
     (name = "internet", network = (allow = ["public", "private"])),

@@ -4,7 +4,9 @@
 //     --loader:.wasm=copy --asset-names=[name] --outdir=build
 //   SERVER=nopki://pk_…@127.0.0.1:… npx workerd serve worker.capnp
 //
-// wrangler bundles it the same way by itself; there, SERVER is a secret or a variable.
+// wrangler bundles it the same way by itself; there, SERVER is a secret or a variable:
+//
+//   npx wrangler dev worker.js --compatibility-date 2025-06-01 --var SERVER:nopki://pk_…@127.0.0.1:…
 
 import { connect } from 'cloudflare:sockets'
 import { ChannelError, parseAddress, secure } from 'nopki'

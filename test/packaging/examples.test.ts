@@ -142,7 +142,7 @@ function withSleep(config: string): string {
         (name = "WORKER", service = "worker"),
         (name = "ROOMS", durableObjectNamespace = (className = "Room", serviceName = "worker")),
       ],
-      compatibilityDate = "2026-11-01",
+      compatibilityDate = "2025-06-01",
       compatibilityFlags = ["unsafe_module"],
     )),`
   return config
