@@ -56,7 +56,7 @@ export class SecureChannel {
    * Derives a key of `length` (16 to 64, default 32) bytes for the application, the same at both ends.
    * @throws ChannelError USE_VERSION in version 1, USE_CLOSED after the channel has closed, USE_BAD_OPTION
    */
-  exportKey(label: string, context: Uint8Array | string = '', length = 32): Uint8Array {
+  exportKey(label: string, context?: Uint8Array | string, length?: number): Uint8Array {
     return this.#connection.engine.exportKey(label, context, length)
   }
 

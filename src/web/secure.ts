@@ -71,25 +71,20 @@ type Role =
 
 /** @param asked as the caller has it */
 export async function open(from: Opening, role: 'client' | 'server', asked: unknown): Promise<SecureChannel> {
-  let as: Role
-  try {
-    as = role === 'server' ? { role, options: serverOptions(asked) } : { role, options: clientOptions(asked) }
-  } catch (error) {
-    from.drop(error)
-    throw error
-  }
-  const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = as.options
   let engine: Engine | undefined
   let connection: Connection | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
-  const abort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
-  const onTimeout = () =>
-    connection ? connection.fail(handshakeTimedOut(connection.engine, timeout)) : from.drop(connectTimedOut(timeout))
   let ignoreAbort = () => {}
-  const checkAborted = () => {
-    if (signal?.aborted) throw abortError(signal)
-  }
   try {
+    const as: Role =
+      role === 'server' ? { role, options: serverOptions(asked) } : { role, options: clientOptions(asked) }
+    const { signal, handshakeTimeout: timeout = HANDSHAKE_TIMEOUT_MS } = as.options
+    const abort = () => (connection ? connection.destroy(abortError(signal)) : from.drop(abortError(signal)))
+    const onTimeout = () =>
+      connection ? connection.fail(handshakeTimedOut(connection.engine, timeout)) : from.drop(connectTimedOut(timeout))
+    const checkAborted = () => {
+      if (signal?.aborted) throw abortError(signal)
+    }
     checkAborted()
     if (signal) ignoreAbort = onAbort(signal, abort)
     engine = await createEngine(as)

@@ -54,6 +54,23 @@ test('who cannot be stopped is cut off beyond 16 MiB', async () => {
   assert.is(error.fault.code, 'PEER_OVERRUN')
 })
 
+test('small messages that wait are kept together, in their order', async () => {
+  const { queue, reader } = queueWith(false)
+  for (let at = 0; at < 10_000; at++) queue.push(Uint8Array.of(at % 251))
+  queue.end()
+  const bytes: number[] = []
+  let chunks = 0
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    bytes.push(...read.value)
+    chunks++
+  }
+  assert.equal(
+    bytes,
+    Array.from({ length: 10_000 }, (_, at) => at % 251),
+  )
+  assert.ok(chunks < 10, `${chunks} chunks`)
+})
+
 test('nothing is no chunk; behind an end nothing comes', async () => {
   const { queue, reader } = queueWith(false)
   queue.push(new Uint8Array())

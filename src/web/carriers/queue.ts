@@ -1,4 +1,6 @@
 import { CREDIT_NONE } from '../../wire/stream.js'
+import { Chunks } from '../chunks.js'
+import { Gate } from '../gate.js'
 import { CarrierFault } from '../link.js'
 
 /** What tells the sender to stop and to go on, where there is such a thing. */
@@ -11,9 +13,8 @@ export interface Brake {
 export class ByteQueue {
   readonly readable: ReadableStream<Uint8Array>
   #controller!: ReadableStreamDefaultController<Uint8Array>
-  #chunks: Uint8Array[] = []
-  #size = 0
-  #asked: (() => void) | undefined
+  #chunks = new Chunks()
+  #arrived = new Gate()
   #ended = false
   #failure: { error: unknown } | undefined
   #onRead: (chunk: Uint8Array) => void
@@ -40,14 +41,13 @@ export class ByteQueue {
 
   push(bytes: Uint8Array): void {
     if (this.#ended || bytes.length === 0) return
-    this.#chunks.push(bytes)
-    this.#size += bytes.length
-    this.#asked?.()
-    if (this.#size < BRAKE_BYTES) return
+    this.#chunks.append(bytes as Uint8Array<ArrayBuffer>)
+    this.#arrived.open()
+    if (this.#chunks.size < BRAKE_BYTES) return
     if (this.#brake && !this.#braked) {
       this.#braked = true
       this.#brake.pause()
-    } else if (!this.#brake && this.#size > CREDIT_NONE) {
+    } else if (!this.#brake && this.#chunks.size > CREDIT_NONE) {
       this.drop(new CarrierFault(`the peer has more than ${CREDIT_NONE} bytes unread here`, 'PEER_OVERRUN'))
     }
   }
@@ -63,8 +63,7 @@ export class ByteQueue {
 
   /** Throws away what has come, and what still comes. */
   drop(error: unknown): void {
-    this.#chunks = []
-    this.#size = 0
+    this.#chunks = new Chunks()
     this.#ease()
     this.#finish({ error })
   }
@@ -73,21 +72,15 @@ export class ByteQueue {
     if (this.#ended) return
     this.#ended = true
     this.#failure = failure
-    if (failure && this.#chunks.length === 0) this.#controller.error(failure.error)
-    this.#asked?.()
+    if (failure && this.#chunks.size === 0) this.#controller.error(failure.error)
+    this.#arrived.open()
   }
 
   async #pull(): Promise<void> {
-    if (this.#chunks.length === 0 && !this.#ended) {
-      await new Promise<void>(resolve => {
-        this.#asked = resolve
-      })
-      this.#asked = undefined
-    }
+    if (this.#chunks.size === 0 && !this.#ended) await this.#arrived.wait()
+    if (this.#chunks.size === 0) return this.#settle()
     const chunk = this.#chunks.shift()
-    if (!chunk) return this.#settle()
-    this.#size -= chunk.length
-    if (this.#size < BRAKE_BYTES) this.#ease()
+    if (this.#chunks.size < BRAKE_BYTES) this.#ease()
     this.#onRead(chunk)
     this.#controller.enqueue(chunk)
   }
