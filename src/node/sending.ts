@@ -24,9 +24,15 @@ export class Sending {
   #rekeyDue = false
   /** The last bytes of a large write, which go with what is written in this turn. Its callback is called behind that. */
   #rest: Uint8Array[] = []
-  #sealDue = false
   /** Made when there are messages: most sockets have none, and many are idle. */
   #messages: WeakSet<Uint8Array> | undefined
+
+  #fail: (error: Error) => void
+
+  /** @param fail is told if bytes are lost whose write has been called back */
+  constructor(fail: (error: Error) => void) {
+    this.#fail = fail
+  }
 
   /** What was written goes out from here on. */
   open(link: Link): void {
@@ -54,7 +60,7 @@ export class Sending {
     this.#messages.add(chunk)
   }
 
-  /** Seals what waits for more, if something does: ahead of an end, or of the socket's. */
+  /** Seals what waits for more, if something does: ahead of all that must not overtake it. */
   sealRest(): void {
     const link = this.#link
     if (!link || this.#rest.length === 0) return
@@ -64,13 +70,14 @@ export class Sending {
         this.#count(link.engine.writeFrom(source))
         link.flush()
       }
-    } catch {
-      // If the engine has failed, who reads finds out.
+    } catch (error) {
+      this.#fail(error as Error)
     }
   }
 
   /** Turns the key over now; if there is no room for it, ahead of what is written next. */
   rekey(): void {
+    this.sealRest()
     this.#rekeyDue = true
     if (!this.#link) return
     this.#sealRekey(this.#link)
@@ -80,16 +87,19 @@ export class Sending {
   /**
    * Seals all of the chunks, in as few records as hold them, waiting for the transport and for credit. Of a large write, the last bytes
    * wait for the rest of this turn, and go in one record with what is written meanwhile.
+   *
+   * @param mayWait whether they may: if no callback and no 'drain' can come before this turn is over
    */
-  write(chunks: Uint8Array[], callback: Callback): void {
+  write(chunks: Uint8Array[], callback: Callback, mayWait: boolean): void {
     const link = this.#link
-    if (!link) return this.whenOpen(callback, () => this.write(chunks, callback))
+    if (!link) return this.whenOpen(callback, () => this.write(chunks, callback, false))
     const all = this.#rest.length > 0 ? [...this.#rest.splice(0), ...chunks] : chunks
     const parts = partsOf(all, this.#messages)
     const large = parts.reduce((total, { source }) => total + source.left, 0) >= HIGH_WATER_MARK
-    let inTurn = true
+    let inTurn = mayWait
     const done = (): void => {
-      this.#sealBehindTurn()
+      // For every one: the stream calls back several writes at once, in place of the first.
+      if (large) process.nextTick(sealRestOf, this)
       callback()
     }
     const go = (error?: Error | null): void => {
@@ -166,16 +176,6 @@ export class Sending {
     this.credit?.sent(bytes + end)
   }
 
-  /** Ahead of the turn's callbacks: when they are called, all that was written is on its way. */
-  #sealBehindTurn(): void {
-    if (this.#sealDue || this.#rest.length === 0) return
-    this.#sealDue = true
-    process.nextTick(() => {
-      this.#sealDue = false
-      this.sealRest()
-    })
-  }
-
   #sealRekey({ engine }: Link): void {
     try {
       engine.rekey()
@@ -203,6 +203,11 @@ export class Sending {
       callback()
     })
   }
+}
+
+/** Ahead of the turn's callbacks: when they are called, all that was written is on its way. */
+function sealRestOf(sending: Sending): void {
+  sending.sealRest()
 }
 
 const NOTHING = new Uint8Array()

@@ -62,7 +62,7 @@ export class SecureSocket extends SocketIdentity {
   #lingers = 0
   /** Undefined where neither end is watched. */
   #signs: Signs | undefined
-  #sending = new Sending()
+  #sending = new Sending(error => this.#failOnceRead(error))
   #receiving = new Receiving(this, () => this.destroyed || this.#link.pump())
 
   /** Users get sockets from `connect`, `connectSocket` and `createServer`. */
@@ -222,9 +222,9 @@ export class SecureSocket extends SocketIdentity {
   }
 
   override _final(callback: Callback): void {
+    this.#sending.sealRest()
     if (this.#failure) return callback(this.#failure)
     if (this.#opening) return this.#sending.whenOpen(callback, () => this._final(callback))
-    this.#sending.sealRest()
     try {
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       if (this.#credit && !this.#credit.dataEnded) {
@@ -347,6 +347,8 @@ export class SecureSocket extends SocketIdentity {
   #onControl(control: Control): boolean {
     this.#signs?.control(control)
     if (!this.#credit && SocketCredit.startsWith(control)) {
+      // It was written when there was no limit.
+      this.#sending.sealRest()
       const soFar = { opened: this.#receiving.opened, sent: this.#sending.bytes }
       const credit = new SocketCredit(this.#link, soFar, this.readableLength)
       this.#sending.credit = credit
@@ -384,7 +386,7 @@ export class SecureSocket extends SocketIdentity {
 
   #write(chunks: Uint8Array[], callback: Callback): void {
     if (this.#failure) callback(this.#failure)
-    else this.#sending.write(chunks, callback)
+    else this.#sending.write(chunks, callback, !this.writableNeedDrain)
   }
 
   /** Who the peer was can be asked when the engine is gone. Until then nothing is kept of it twice. */

@@ -6,21 +6,25 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { encodePublicKey, type SecureSocket } from '../../src/node/index.js'
+import { connectSocket, encodePublicKey, type SecureSocket } from '../../src/node/index.js'
+import { nodeCore } from '../../src/node/load.js'
 import { LIMITS } from '../support/engines.js'
 import {
   cleanUpAfter,
   duplexPair,
+  failureOf,
   guarded,
   hashOf,
   next,
   pair,
   pairOver,
+  plainPair,
   readAll,
   readUntilError,
   serve,
   serverKeys,
   someBytes,
+  track,
   turn,
 } from '../support/sockets.js'
 
@@ -85,6 +89,74 @@ check('called back by a transport that lets it wait, too', async () => {
   await turn()
   server.resume()
   assert.ok((await calledBack) > PIECE)
+})
+
+// Writes large chunks, and has what they hold changed as soon as it may be; returns what the peer is to get.
+const REUSING: Record<string, (client: SecureSocket, chunk: () => Buffer, done: () => void) => Buffer[]> = {
+  'in a drain behind a small write and a large one'(client, chunk, done) {
+    const chunks = [Buffer.from('small'), chunk()]
+    for (const it of chunks) client.write(it)
+    client.once('drain', done)
+    return chunks
+  },
+  'in a callback that is that of the write before, too'(client, chunk, done) {
+    const chunks = [Buffer.alloc(LIMITS[2] * 4), chunk()]
+    let writes = 0
+    const callback = () => void (++writes === chunks.length && done())
+    for (const it of chunks) client.write(it, callback)
+    return chunks
+  },
+  'in the callback of a write that has waited for the start'(client, chunk, done) {
+    const chunks = [chunk()]
+    for (const it of chunks) client.write(it, done)
+    return chunks
+  },
+}
+for (const [when, write] of Object.entries(REUSING)) {
+  check(`their memory is used again ${when}: what goes out is what was written`, async () => {
+    const { server: listener, port } = await serve({ keyPair: serverKeys })
+    const accepted = next(listener, 'secureConnection')
+    const target = { host: '127.0.0.1', port, serverKey: serverKeys.publicKey }
+    const client = track(connectSocket(target))
+    if (!when.endsWith('start')) await next(client, 'secureConnect')
+    const chunks = write(
+      client,
+      () => Buffer.from(someBytes(PIECE)),
+      () => {
+        for (const it of chunks) it.fill(0)
+        client.end()
+      },
+    )
+    const expected = hashOf(Buffer.concat(chunks))
+    const [server] = await accepted
+    assert.is(hashOf(await readAll(server as SecureSocket)), expected)
+  })
+}
+
+check('a new key is for what is written behind it', async () => {
+  const [near, far] = await plainPair()
+  const { client, server } = await pairOver(2, [near, far])
+  const sent = bytesOf(near)
+  server.resume()
+  client.write(someBytes(PIECE))
+  client.rekey()
+  assert.ok(sent() > PIECE, `${sent()} bytes`)
+})
+
+check('if there is no memory left for the last bytes, the socket fails, and the peer sees no end', async () => {
+  const { client, server } = await pair(2)
+  const heard = readUntilError(server)
+  const failed = failureOf(client)
+  client.write(someBytes(PIECE))
+  const { exports } = nodeCore()
+  const { writePointer } = exports
+  exports.writePointer = () => {
+    exports.writePointer = writePointer
+    return 0
+  }
+  client.end()
+  assert.is((await failed).code, 'USE_NO_MEMORY')
+  assert.is((await heard).error.code, 'LINK_TRUNCATED')
 })
 
 const LEAVING: Record<string, (client: SecureSocket) => void> = {

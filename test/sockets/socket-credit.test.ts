@@ -120,6 +120,20 @@ check('it keeps to a limit, to the byte, and goes on as more is granted', async 
   await peer.until(() => peer.received === 400_000)
 })
 
+check('what was written when there was no limit is on its way when there is one', async () => {
+  const { socket, peer } = await withPeer()
+  await peer.until(() => peer.engine.connected)
+  const limit = 70_000
+  socket.once('data', () => {
+    socket.write(someBytes(100_000))
+  })
+  // In one piece: what the one has the application write is ahead of the other.
+  peer.engine.write(Buffer.from('.'))
+  peer.grant(limit)
+  await peer.until(() => peer.credits.some(it => it.heeds === limit) && peer.received === 100_000)
+  assert.is(peer.events.at(-1), 'control')
+})
+
 check('a write that waits is over when the socket is destroyed', async () => {
   const { socket, peer } = await withPeer()
   await peer.agree(10)
