@@ -45,6 +45,11 @@ export function closedInHandshake(cause: unknown): ChannelError {
   return new ChannelError('LINK_CLOSED', 'the connection closed during the handshake', { cause })
 }
 
+/** What fails on this side when the application has closed a channel over streams, or given it up. */
+export function closedHere(how = 'has closed the channel'): ChannelError {
+  return new ChannelError('USE_CLOSED', `this end ${how}`)
+}
+
 /** What a write fails with when the connection has closed under it. */
 export function cutShort(cause?: unknown): ChannelError {
   return new ChannelError('LINK_TRUNCATED', 'the connection closed before all that was written had gone out', { cause })

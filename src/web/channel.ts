@@ -1,5 +1,4 @@
 import { checkInteger, checkString } from '../engine/snapshot.js'
-import { ChannelError } from '../errors.js'
 import { bytesOf } from './bytes.js'
 import type { Connection } from './connection.js'
 
@@ -106,11 +105,6 @@ export class SecureChannel {
   }
 }
 
-/** What gives a channel up, in the error that its other parts then fail with. */
-function givenUp(reason: unknown): unknown {
-  return reason ?? new ChannelError('USE_CLOSED', 'this end gave the channel up')
-}
-
 function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBuffer>> {
   const { inbox } = connection
   let over = false
@@ -144,7 +138,7 @@ function openReadable(connection: Connection): ReadableStream<Uint8Array<ArrayBu
     cancel(reason: unknown) {
       over = true
       // Who has read all of it gives nothing up.
-      if (inbox.hasBytes || !inbox.ended || inbox.failure) connection.giveUp(givenUp(reason))
+      if (inbox.hasBytes || !inbox.ended || inbox.failure) connection.giveUp(reason)
     },
   }
   try {
@@ -195,11 +189,11 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
         connection.onFailure = error => signal?.aborted || controller.error(error)
         if (connection.failure) return controller.error(connection.failure.error)
         // `abort` is called no sooner than the write that waits is over: it may wait for ever.
-        signal?.addEventListener('abort', () => connection.giveUp(givenUp(signal.reason)))
+        signal?.addEventListener('abort', () => connection.giveUp(signal.reason))
       },
       write: chunk => connection.outgoing.write(bytesOf(chunk)),
       close: () => connection.end(),
-      abort: reason => connection.giveUp(givenUp(reason)),
+      abort: reason => connection.giveUp(reason),
     },
     { highWaterMark: WRITE_AHEAD_BYTES, size: chunk => chunk?.byteLength ?? 1 },
   )

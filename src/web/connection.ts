@@ -1,13 +1,13 @@
 import { Acceptance } from '../channel/acceptance.js'
 import { Credit } from '../channel/credit.js'
-import { alertError, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
+import { alertError, closedHere, closedInHandshake, cutShort, tellsPeer, withCause } from '../channel/failures.js'
 import { memoryOf } from '../channel/inspect.js'
 import { type LiveChannel, Liveness } from '../channel/liveness.js'
 import { type ChannelOptions, HANDSHAKE_TIMEOUT_MS, LINGER_MS, REFUSED_LINGER_MS } from '../channel/options.js'
 import { withResolvers } from '../channel/resolvers.js'
 import { Timer } from '../channel/timer.js'
 import type { Control, Engine, EngineEvent } from '../engine/engine.js'
-import { ChannelError } from '../errors.js'
+import type { ChannelError } from '../errors.js'
 import { CONTROL_ACCEPTED } from '../wire/stream.js'
 import type { Inbox } from './inbox.js'
 import { Incoming, type IncomingOwner } from './incoming.js'
@@ -127,8 +127,8 @@ export class Connection implements LiveChannel, IncomingOwner {
   }
 
   /** As `destroy`, for who reads or writes; one that has said its last words still lets them out. */
-  giveUp(error: unknown): void {
-    if (this.phase !== 'leaving') this.destroy(error)
+  giveUp(reason: unknown): void {
+    if (this.phase !== 'leaving') this.destroy(reason ?? closedHere('gave the channel up'))
   }
 
   /** Fails the channel: what came before is still there to be read. */
@@ -248,7 +248,7 @@ export class Connection implements LiveChannel, IncomingOwner {
       return this.#leave({ failure: { error: failure }, time: REFUSED_LINGER_MS })
     }
     this.phase = 'over'
-    this.#settle({ error: failure }, { discard, asked: false })
+    this.#settle(failure, { discard, asked: false })
     this.#link.drop(failure)
     this.engine.close()
   }
@@ -257,8 +257,8 @@ export class Connection implements LiveChannel, IncomingOwner {
   #leave({ failure, patient = false, time = LINGER_MS }: Leaving): void {
     if (this.phase === 'leaving' || this.phase === 'over') return
     this.phase = 'leaving'
-    if (failure) this.#settle(failure, { discard: false, asked: false })
-    else this.#settle({ error: closedHere() }, { discard: true, asked: true })
+    const asked = !failure
+    this.#settle(failure ? failure.error : closedHere(), { discard: asked, asked })
     const linger = () => this.#timer(time, () => this.#link.drop(undefined))
     if (!patient) linger()
     this.#link.flush().then(
@@ -289,9 +289,8 @@ export class Connection implements LiveChannel, IncomingOwner {
    * Tells everyone who waits.
    * @param how `discard`: what waits to be read goes too. `asked`: the application has asked for it, and `closed` is no error yet
    */
-  #settle(failure: { error: unknown }, { discard, asked }: { discard: boolean; asked: boolean }): void {
-    const { error } = failure
-    this.failure = failure
+  #settle(error: unknown, { discard, asked }: { discard: boolean; asked: boolean }): void {
+    this.failure = { error }
     this.#stopTimers()
     this.outgoing.fail(error)
     this.#incoming.fail(error, discard)
@@ -360,10 +359,6 @@ interface Leaving {
   patient?: boolean
   /** How long the peer has to take the last words, in ms. */
   time?: number
-}
-
-function closedHere(): ChannelError {
-  return new ChannelError('USE_CLOSED', 'this end has closed the channel')
 }
 
 const LAST_WORDS_MS = 1000

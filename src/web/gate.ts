@@ -4,8 +4,15 @@ export class Gate {
   #failure: { error: unknown } | undefined
 
   wait(): Promise<void> {
-    if (this.#failure) return Promise.reject(this.#failure.error)
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.check()
+      this.#waiting.push({ resolve, reject })
+    })
+  }
+
+  /** Throws what it has failed with. */
+  check(): void {
+    if (this.#failure) throw this.#failure.error
   }
 
   open(): void {

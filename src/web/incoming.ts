@@ -1,4 +1,5 @@
 import { type Credit, costOf } from '../channel/credit.js'
+import { closedHere } from '../channel/failures.js'
 import type { Engine, EngineEvent } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { Gate } from './gate.js'
@@ -74,7 +75,7 @@ export class Incoming {
   /** Throws away what the peer still sends. */
   discard(): void {
     this.#discards = true
-    this.inbox.fail(new ChannelError('USE_CLOSED', 'this end has closed the channel'), true)
+    this.inbox.fail(closedHere(), true)
   }
 
   /** The channel is over. @param discard what waits to be read goes too */

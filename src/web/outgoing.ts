@@ -12,7 +12,6 @@ export class Outgoing {
   #credit: Credit
   #turn: Promise<unknown> = Promise.resolve()
   #granted = new Gate()
-  #failure: { error: unknown } | undefined
   #ended = false
   #onSilence: () => void
   #silence: ReturnType<typeof setTimeout> | undefined
@@ -88,7 +87,6 @@ export class Outgoing {
   }
 
   fail(error: unknown): void {
-    this.#failure ??= { error }
     clearTimeout(this.#silence)
     this.#granted.fail(error)
   }
@@ -121,7 +119,7 @@ export class Outgoing {
   /** Seals, when there is room in the send window. */
   async #seal(seal: () => void): Promise<void> {
     for (;;) {
-      this.#check()
+      this.#granted.check()
       try {
         return seal()
       } catch (error) {
@@ -148,17 +146,14 @@ export class Outgoing {
 
   #inTurn<T>(act: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(() => {
-      this.#check()
+      this.#granted.check()
       return act()
     })
     this.#turn = turn.catch(() => {})
     return turn.catch(error => {
-      throw this.#failure ? this.#failure.error : error
+      this.#granted.check()
+      throw error
     })
-  }
-
-  #check(): void {
-    if (this.#failure) throw this.#failure.error
   }
 
   #checkOpen(): void {
