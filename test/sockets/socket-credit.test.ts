@@ -41,7 +41,8 @@ test.after.each(() => {
 })
 cleanUpAfter(test)
 
-const check = (name: string, run: () => Promise<void>, limit?: number) => guarded(test, name, run, limit)
+// Each takes a second at most; of credit that is broken, nearly all wait for ever.
+const check = (name: string, run: () => Promise<void>, limit = 15_000) => guarded(test, name, run, limit)
 
 async function dialPlain(port: number): Promise<net.Socket> {
   const socket = track(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }))

@@ -136,18 +136,25 @@ export function keep(channel: SecureChannel): SecureChannel {
 
 export function giveUpAfter(test: Test): void {
   test.after.each(async () => {
-    await Promise.all(
-      channels.splice(0).map(channel => {
-        channel.closed.catch(() => {})
-        // Behind a writer, or an end, there is nothing to give up by: the other way then.
-        return channel.writable
-          .abort()
-          .catch(() => channel.readable.cancel())
-          .catch(() => {})
-      }),
-    )
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, GIVE_UP_MS)
+    })
+    const givenUp = channels.splice(0).map(channel => {
+      channel.closed.catch(() => {})
+      // Behind a writer, or an end, there is nothing to give up by: the other way then.
+      return channel.writable
+        .abort()
+        .catch(() => channel.readable.cancel())
+        .catch(() => {})
+    })
+    // Of a test that has failed a write may wait for ever, and an abort behind it: what carries it ends it later.
+    await Promise.race([Promise.all(givenUp), late])
+    clearTimeout(timer)
   })
 }
+
+const GIVE_UP_MS = 10_000
 
 /** A server that hands the streams of each connection on. */
 export async function streamServer(serveOne: (streams: ByteStreams) => void): Promise<number> {
