@@ -152,16 +152,14 @@ export class Connection implements LiveChannel, IncomingOwner {
     this.#carrierError = error
   }
 
-  onData(event: 'data' | 'message'): void {
-    this.#acceptance.heard(event)
-    this.#assumeNoCredit()
-  }
-
-  onEvent(event: Exclude<EngineEvent, 'idle' | 'data' | 'message'>): void {
+  onEvent(event: Exclude<EngineEvent, 'idle'>): void {
     this.#acceptance.heard(event)
     switch (event) {
       case 'connected':
         return this.#onConnected()
+      case 'data':
+      case 'message':
+        return this.#assumeNoCredit()
       case 'control':
         return this.#onControl(this.engine.controlReceived as Control)
       case 'alert':

@@ -9,10 +9,8 @@ import { CarrierFault, type Link } from './link.js'
 /** What the peer's direction tells its channel, and asks it. */
 export interface IncomingOwner {
   readonly phase: 'handshake' | 'open' | 'leaving' | 'over'
-  /** What is no data. It may throw, and the channel fails with that. */
-  onEvent(event: Exclude<EngineEvent, 'idle' | 'data' | 'message'>): void
-  /** Data is about to be read. */
-  onData(event: 'data' | 'message'): void
+  /** Data is about to be read, or it is something else. It may throw, and the channel fails with that. */
+  onEvent(event: Exclude<EngineEvent, 'idle'>): void
   /** The peer was heard, or is listened to again. */
   onReceived(): void
   fail(error: unknown): void
@@ -104,8 +102,8 @@ export class Incoming {
 
   #onEvent(event: Exclude<EngineEvent, 'idle'>): void {
     if (event !== 'connected') this.#link.opened()
-    if (event !== 'data' && event !== 'message') return this.#owner.onEvent(event)
-    this.#owner.onData(event)
+    this.#owner.onEvent(event)
+    if (event !== 'data' && event !== 'message') return
     const data = this.#engine.readData() as Uint8Array<ArrayBuffer>
     const cost = costOf(data.length, event === 'message')
     this.#credit.opened(cost)
