@@ -216,6 +216,13 @@ export class Link {
     return !transport.writableNeedDrain
   }
 
+  /** Ahead of a record that has to fit in: of long ones that are padded, the engine holds one. */
+  makeRoom(): void {
+    const { engine } = this
+    // One that has nothing to send holds no memory for it.
+    if (engine.sendWindow().length > 0 && engine.writeWindow(1).length === 0) this.flush()
+  }
+
   /** Memory of writes is free again when the system has taken all of them. (A callback for each write would keep garbage alive for long.) */
   #reclaim(): void {
     const { transport } = this

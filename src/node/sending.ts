@@ -161,7 +161,10 @@ export class Sending {
       const ends = part.end > 0 && source.left + part.end <= room
       let written = 0
       if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left - rest, room))
-      else engine.write(NOTHING, 0, true)
+      else {
+        link.makeRoom()
+        engine.write(NOTHING, 0, true)
+      }
       const ended = ends && source.left === 0
       this.#count(written, ended ? part.end : 0)
       if (ended) part.end = 0

@@ -226,6 +226,7 @@ export class SecureSocket extends SocketIdentity {
     if (this.#failure) return callback(this.#failure)
     if (this.#opening) return this.#sending.whenOpen(callback, () => this._final(callback))
     try {
+      this.#link.makeRoom()
       if (this.#lastWords) return this.#leave(this.#lastWords, callback)
       if (this.#credit && !this.#credit.dataEnded) {
         this.#credit.endData()
@@ -290,6 +291,7 @@ export class SecureSocket extends SocketIdentity {
     this.#attached = link
     this.#answerTimeout = options.handshakeTimeout ?? HANDSHAKE_TIMEOUT_MS
     if (!this.#opening) this.haveTransport(link.transport)
+    link.makeRoom()
     if (options.heartbeat || options.idleTimeout) this.#signs = new Signs(this.#live(), options)
     if (!this.#opening) this.#sending.open(link)
     link.handTo(this, SecureSocket.#handler)

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createServer } from '../../src/node/index.js'
+import { createServer, type SecureSocket } from '../../src/node/index.js'
 import { connectPeer } from '../peer/socket.js'
 import { asSent } from '../support/alerts.js'
 import {
@@ -9,6 +9,7 @@ import {
   clientKeys,
   closed,
   delay,
+  dial,
   failureOf,
   guarded,
   hashOf,
@@ -19,6 +20,7 @@ import {
   readAll,
   readUntilError,
   rejects,
+  serve,
   serverKeys,
   someBytes,
   turn,
@@ -195,6 +197,30 @@ for (const version of VERSIONS) {
         assert.is(ended, false)
       })
     }
+  }
+}
+
+// Two of these do not fit into the engine beside each other; and the server's word that it serves this client waits for the first write.
+const LONG = { padding: 'full', maxRecord: 40_000 } as const
+const FIRST: Record<string, (server: SecureSocket) => unknown> = {
+  'the end': server => server.end(),
+  'an alert': server => server.alert(4),
+  'an empty message': server => server.send(new Uint8Array()).then(() => server.end()),
+}
+for (const [what, first] of Object.entries(FIRST)) {
+  for (const heartbeat of [0, 1000]) {
+    guarded(test, `if records are long, the first can be ${what}, heartbeat ${heartbeat}`, async () => {
+      const { server: listener, port } = await serve({ ...LONG, heartbeat })
+      const failures: Error[] = []
+      listener.on('secureConnection', server => {
+        server.on('error', error => failures.push(error))
+        first(server)
+      })
+      const client = await dial(port, LONG)
+      if (what === 'an alert') assert.is((await failureOf(client)).code, 'PEER_ALERT')
+      else assert.is((await readAll(client)).length, 0)
+      assert.equal(failures, [])
+    })
   }
 }
 
