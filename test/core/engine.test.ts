@@ -497,6 +497,17 @@ test('v1: a close without an end can be told to pass, but not in the middle of a
   assert.is(passing.server.advance(), 'idle')
 })
 
+test('v1: a link that has failed is no end, even where a close may pass for one', () => {
+  const { client, server } = connectedPair(1, { allowTruncation: true })
+  client.write(Buffer.from('whole'))
+  assert.is(String(hear(server, takeAll(client)).data), 'whole')
+  server.receiveEnd(false)
+  assert.is(
+    codeOf(() => server.advance()),
+    'LINK_TRUNCATED',
+  )
+})
+
 test('a server says which versions it serves, and an addressed client of version 2 learns it', () => {
   const pair = newPair(2, { versions: [1] })
   assert.is(

@@ -1,5 +1,7 @@
 // Key files: made, protected, read, refused. Files of authorized keys and of known servers.
 
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
@@ -9,8 +11,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -30,7 +34,7 @@ import {
   publicKeyOf,
 } from '../../src/node/index.js'
 import { atTerminal, installed, nopki, run, skippedWithout, workFolder } from '../support/command.js'
-import { guarded, rejects, throws } from '../support/sockets.js'
+import { delay, guarded, rejects, throws } from '../support/sockets.js'
 
 const folder = workFolder(test)
 const path = (name: string) => join(folder, name)
@@ -443,6 +447,38 @@ test('known servers: a bad line names file, line and reason', () => {
   throws(() => parseKnownServers(`a ${key}`, 'f'), /f:1: this is no server and key/)
   throws(() => parseKnownServers('a:1 pk_x', 'f'), /f:1: a public key was expected/)
   throws(() => parseKnownServers('a:1', 'f'), /f:1: this is no server and key/)
+})
+
+test('known servers: a lock that was left behind is broken, whichever way the clock was set since; a new one is waited for', async () => {
+  const [file, lock] = [path('locked'), path('locked.lock')]
+  const { publicKey } = generateKeyPair()
+  for (const seconds of [-11, 11]) {
+    const time = Date.now() / 1000 + seconds
+    writeFileSync(lock, '')
+    utimesSync(lock, time, time)
+    assert.is(rememberServer(file, `left${seconds}:1`, publicKey), true)
+    assert.is(existsSync(lock), false)
+  }
+  writeFileSync(lock, '')
+  const code = `
+    const { rememberServer } = await import(process.argv[1])
+    const { generateKeyPair } = await import(process.argv[2])
+    const { publicKey } = generateKeyPair()
+    await new Promise(resolve => process.stdout.write('goes on', resolve))
+    rememberServer(process.argv[3], 'late:1', publicKey)`
+  const modules = ['../../src/node/files/known-servers.js', '../../src/node/index.js'].map(
+    it => new URL(it, import.meta.url).href,
+  )
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code, ...modules, file])
+  const exit = once(child, 'exit')
+  await once(child.stdout, 'data')
+  // Nothing tells that it waits: what it writes within this time, it writes in spite of the lock.
+  await delay(200)
+  assert.is(findServer(file, 'late:1'), undefined)
+  assert.ok(existsSync(lock), 'another’s lock stays')
+  rmSync(lock)
+  assert.is((await exit)[0], 0)
+  assert.ok(findServer(file, 'late:1'))
 })
 
 test('known servers: many processes at once lose nothing', async () => {

@@ -2,6 +2,7 @@
 
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Credit } from '../../src/channel/credit.js'
 import { Engine } from '../../src/engine/index.js'
 import { dump, fields } from '../../src/inspect/index.js'
 import { nodeCore } from '../../src/node/load.js'
@@ -248,6 +249,17 @@ check('bytes that nobody reads of a peer without credit: up to 16 MiB', async ()
   assert.is((await server.readable.getReader().read()).done, false)
   peer.pour(CREDIT_WINDOW)
   await rejects(server.closed, 'PEER_OVERRUN')
+})
+
+test('to the byte: 16 MiB may be unread of a peer without credit, and no more', () => {
+  const engine = Engine.client(nodeCore(), { keyPair: clientKeys, serverKey: 'any' })
+  const credit = new Credit(engine, false)
+  try {
+    credit.opened(CREDIT_NONE)
+    assert.throws(() => credit.opened(1), /PEER_OVERRUN/)
+  } finally {
+    engine.close()
+  }
 })
 
 check('empty messages that nobody reads', async () => {
