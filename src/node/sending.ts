@@ -106,8 +106,7 @@ export class Sending {
       if (error) return callback(error)
       let waitsFor: 'nothing' | 'credit' | 'transport'
       try {
-        const full = large && inTurn && link.engine.version === 2 ? link.engine.writeWindow().length : 0
-        waitsFor = this.#sealParts(link, parts, full)
+        waitsFor = this.#sealParts(link, parts, large && inTurn && link.engine.version === 2)
       } catch (caught) {
         return callback(caught as Error)
       }
@@ -134,23 +133,26 @@ export class Sending {
     else this.#whenWritable(link, callback)
   }
 
-  /** @param full what a full record holds, if what does not fill one waits for the rest of this turn; else 0 */
-  #sealParts(link: Link, parts: Outgoing[], full: number): 'nothing' | 'credit' | 'transport' {
+  /** @param mayWait whether what does not fill a record waits for the rest of this turn */
+  #sealParts(link: Link, parts: Outgoing[], mayWait: boolean): 'nothing' | 'credit' | 'transport' {
     if (this.#rekeyDue) this.#sealRekey(link)
     for (let part = parts[0]; part; part = parts[0]) {
-      const waitsFor = this.#sealFrom(link, part, parts.length === 1 ? full : 0)
+      const waitsFor = this.#sealFrom(link, part, mayWait && parts.length === 1)
       if (part.source.left === 0 && part.end === 0) parts.shift()
       if (waitsFor !== 'nothing') return waitsFor
     }
     return 'nothing'
   }
 
-  #sealFrom(link: Link, part: Outgoing, full: number): 'nothing' | 'credit' | 'transport' {
+  #sealFrom(link: Link, part: Outgoing, mayWait: boolean): 'nothing' | 'credit' | 'transport' {
     const { source } = part
     const { engine } = link
+    let full = 0
     while (source.left > 0 || part.end > 0) {
       const room = this.credit?.room ?? Number.POSITIVE_INFINITY
       if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
+      // Not before there is credit: the window is memory that this holds from then on.
+      if (mayWait && full === 0) full = engine.writeWindow().length
       const rest = full > 0 && part.end === 0 && source.left <= room ? source.left % full : 0
       if (rest > 0 && rest === source.left) {
         this.#rest = lastOf(part.chunks, rest)

@@ -135,6 +135,16 @@ check('what was written when there was no limit is on its way when there is one'
   assert.is(peer.events.at(-1), 'control')
 })
 
+check('a write that waits for credit holds no memory of the core', async () => {
+  const { socket, peer } = await withPeer()
+  await peer.agree(10)
+  socket.write(someBytes(10))
+  await peer.until(() => peer.received === 10)
+  const before = nodeCore().buffersInUse
+  socket.write(someBytes(100_000))
+  assert.is(nodeCore().buffersInUse, before)
+})
+
 check('a write that waits is over when the socket is destroyed', async () => {
   const { socket, peer } = await withPeer()
   await peer.agree(10)
