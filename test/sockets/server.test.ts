@@ -38,6 +38,7 @@ import {
   failureOf,
   guarded,
   listen,
+  MEGABYTE,
   next,
   plainServer,
   readAll,
@@ -55,7 +56,6 @@ import {
 cleanUpAfter(test)
 
 const otherKeys = generateKeyPair()
-const MEGABYTE = 1024 * 1024
 
 for (const version of VERSIONS) {
   const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)

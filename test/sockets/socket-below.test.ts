@@ -11,8 +11,10 @@ import {
   closed,
   delay,
   duplexPair,
-  guarded,
+  inBothVersions,
+  MEGABYTE,
   next,
+  PIECE,
   pair,
   pairOver,
   plainPair,
@@ -24,17 +26,11 @@ import {
   track,
   turn,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
 
-const PIECE = 64 * 1024
-const MEGABYTE = 1024 * 1024
-
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('over a Unix socket', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'nopki-'))
     try {
@@ -158,6 +154,6 @@ for (const version of VERSIONS) {
     }
     await rejects(connect({ stream: near, version, serverKey: 'any' }), 'LINK_CLOSED')
   })
-}
+})
 
 test.run()

@@ -8,25 +8,22 @@ import * as assert from 'uvu/assert'
 import {
   cleanUpAfter,
   delay,
-  guarded,
   hashOf,
+  inBothVersions,
+  MEGABYTE,
   next,
+  PIECE,
   pair,
   readAll,
   someBytes,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
 
 const LIMIT = { 1: 8192 - 22, 2: 16384 } as const
-const PIECE = 64 * 1024
-const MEGABYTE = 1024 * 1024
 
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('small writes of one turn go in few records, the first at once; each is called back, in order', async () => {
     const { client, server, serverTransport } = await pair(version)
     const before = serverTransport.bytesRead
@@ -175,7 +172,7 @@ for (const version of VERSIONS) {
     client.end()
     assert.is((await heard).length, written)
   })
-}
+})
 
 /** Pieces of their own for each end, through a pipeline; returns their hash. */
 async function pour(socket: Duplex, pieces: number, name: string): Promise<string> {

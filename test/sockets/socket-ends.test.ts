@@ -13,7 +13,10 @@ import {
   failureOf,
   guarded,
   hashOf,
+  inBothVersions,
+  MEGABYTE,
   next,
+  PIECE,
   pair,
   pairOver,
   plainPair,
@@ -25,17 +28,11 @@ import {
   someBytes,
   turn,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
 
-const PIECE = 64 * 1024
-const MEGABYTE = 1024 * 1024
-
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('end() leaves the other direction working', async () => {
     const { client, server } = await pair(version, { both: { allowHalfOpen: true } })
     client.end('question')
@@ -198,7 +195,7 @@ for (const version of VERSIONS) {
       })
     }
   }
-}
+})
 
 // Two of these do not fit into the engine beside each other; and the server's word that it serves this client waits for the first write.
 const LONG = { padding: 'full', maxRecord: 40_000 } as const

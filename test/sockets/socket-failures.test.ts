@@ -8,7 +8,8 @@ import {
   clientKeys,
   delay,
   failureOf,
-  guarded,
+  inBothVersions,
+  MEGABYTE,
   next,
   pair,
   pairOver,
@@ -19,16 +20,11 @@ import {
   someBytes,
   throws,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
 
-const MEGABYTE = 1024 * 1024
-
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('a FIN in the middle of a record is LINK_TRUNCATED', async () => {
     const [near, middle] = await plainPair()
     const [onward, far] = await plainPair()
@@ -176,6 +172,6 @@ for (const version of VERSIONS) {
     checkError(await failure, 'ERR_STREAM_WRITE_AFTER_END')
     throws(() => client.rekey(), 'USE_CLOSED')
   })
-}
+})
 
 test.run()

@@ -8,26 +8,22 @@ import {
   delay,
   duplexPair,
   failureOf,
-  guarded,
   hashOf,
+  inBothVersions,
+  MEGABYTE,
   next,
+  PIECE,
   pair,
   pairOver,
   readAll,
   someBytes,
   throws,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
 
-const PIECE = 64 * 1024
-const MEGABYTE = 1024 * 1024
-
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('setTimeout emits timeout, and closes nothing', async () => {
     const { client, server } = await pair(version)
     const timedOut = next(client, 'timeout')
@@ -130,6 +126,6 @@ for (const version of VERSIONS) {
     client.end(data)
     assert.is(hashOf(await readAll(server)), hashOf(data))
   })
-}
+})
 
 test.run()

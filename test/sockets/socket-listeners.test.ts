@@ -5,14 +5,13 @@ import * as assert from 'uvu/assert'
 import {
   cleanUpAfter,
   failureOf,
-  guarded,
+  inBothVersions,
   next,
   pair,
   readAll,
   someBytes,
   throws,
   until,
-  VERSIONS,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
@@ -22,9 +21,7 @@ function uncaught(): Promise<Error> {
   return new Promise(resolve => process.once('uncaughtException', resolve))
 }
 
-for (const version of VERSIONS) {
-  const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)
-
+inBothVersions(test, (version, check) => {
   check('what a ‘data’ listener throws is uncaught, and the channel goes on', async () => {
     const { client, server } = await pair(version)
     server.on('error', error => assert.unreachable(`the socket failed: ${error}`))
@@ -110,6 +107,6 @@ for (const version of VERSIONS) {
     other.server.resume()
     assert.equal(await Promise.all(closed), [[false], [false]])
   })
-}
+})
 
 test.run()

@@ -16,6 +16,7 @@ import {
   failureOf,
   guarded,
   hashOf,
+  MEGABYTE,
   next,
   pair,
   plainPair,
@@ -34,7 +35,6 @@ import {
 cleanUpAfter(test)
 
 const LIMIT = { 1: 8192 - 22, 2: 16384 } as const
-const MEGABYTE = 1024 * 1024
 
 for (const version of VERSIONS) {
   const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run)

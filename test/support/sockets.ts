@@ -20,6 +20,8 @@ import { nodeCore } from '../../src/node/load.js'
 export const clientKeys = generateKeyPair()
 export const serverKeys = generateKeyPair()
 export const VERSIONS = [2, 1] as const
+export const PIECE = 64 * 1024
+export const MEGABYTE = 1024 * 1024
 
 const opened: { destroy?(): unknown; close?(): unknown; on(event: string, listener: () => void): unknown }[] = []
 const bytesAtStart = nodeCore().bytesInUse
@@ -43,6 +45,13 @@ export function guarded(test: Test, name: string, run: () => Promise<void>, limi
       clearTimeout(timer)
     }
   })
+}
+
+type Check = (name: string, run: () => Promise<void>) => void
+
+/** Guarded tests of each version of the protocol, with it in their names. */
+export function inBothVersions(test: Test, define: (version: 1 | 2, check: Check) => void): void {
+  for (const version of VERSIONS) define(version, (name, run) => guarded(test, `v${version}: ${name}`, run))
 }
 
 /** Closes what each test opened; when all have run, no channel may hold memory. */
