@@ -96,6 +96,9 @@ export class Link {
   /** Goes on in the next turn: this one's share is used up. */
   #nextTurn: NodeJS.Immediate | undefined
   #pumping = false
+  #flushing = false
+  /** Something has come within a write. */
+  #answered = false
   #stopped = false
   #left = false
   /** The transport reads into shared memory, and buffers nothing itself. */
@@ -144,7 +147,8 @@ export class Link {
   }
 
   #work(): void {
-    if (this.#pumping || this.#left || this.#nextTurn) return
+    if (this.#flushing) this.#answered = true
+    if (this.#pumping || this.#flushing || this.#left || this.#nextTurn) return
     this.#pumping = true
     try {
       // A Duplex may answer within the write: then there is a new chunk already.
@@ -209,11 +213,31 @@ export class Link {
       bytes.set(window)
       engine.sent(window.length)
       this.#handler.onSent?.(this.#owner)
-      transport.write(bytes)
+      this.#hand(bytes)
       if (reused) this.#unsent.push(bytes)
     }
     this.#reclaim()
     return !transport.writableNeedDrain
+  }
+
+  /**
+   * What a Duplex answers within the write is worked on behind it: who is told of it may write, and what is written to a stream while it
+   * writes several chunks at once, the stream forgets.
+   */
+  #hand(bytes: Buffer): void {
+    this.#flushing = true
+    try {
+      this.transport.write(bytes)
+    } finally {
+      this.#flushing = false
+    }
+    if (!this.#answered) return
+    this.#answered = false
+    process.nextTick(Link.#workOn, this)
+  }
+
+  static #workOn(link: Link): void {
+    link.#work()
   }
 
   /** Ahead of a record that has to fit in: of long ones that are padded, the engine holds one. */

@@ -133,6 +133,28 @@ for (const [when, write] of Object.entries(REUSING)) {
   })
 }
 
+check('what is written to a peer that answers within the write is not lost', async () => {
+  const { client, server } = await pairOver(2, duplexPair({ highWaterMark: 1_000_000 }), {
+    client: { allowHalfOpen: true },
+    server: { allowHalfOpen: true },
+  })
+  server.on('data', chunk => server.write(chunk))
+  server.once('end', () => server.end())
+  const answers = ['c', 'd', 'e']
+  client.on('data', () => {
+    const answer = answers.shift()
+    if (answer) client.write(answer)
+    else client.end()
+  })
+  const heard = readAll(client)
+  await turn()
+  client.cork()
+  client.write('a')
+  client.write('b')
+  client.uncork()
+  assert.is((await heard).toString(), 'abcde')
+})
+
 check('a new key is for what is written behind it', async () => {
   const [near, far] = await plainPair()
   const { client, server } = await pairOver(2, [near, far])
