@@ -224,9 +224,18 @@ export class Engine {
     return this.#sender.write(data, offset, endOfMessage)
   }
 
-  /** As `write`, for `most` bytes of several chunks, in as few records as hold them. Returns how many it took from the source. */
-  writeFrom(source: ChunkSource, endOfMessage = false, most?: number): number {
-    return this.#sender.writeFrom(source, endOfMessage, most)
+  /**
+   * As `write`, for `most` bytes of several chunks, in as few records as hold them. Returns how many it took from the source.
+   * @param more more follows at once: if the source's last bytes do not fill a record, they may wait in the write window for what is
+   * written next, for `sealWaiting`, or for any other call that seals or takes
+   */
+  writeFrom(source: ChunkSource, endOfMessage = false, most?: number, more?: boolean): number {
+    return this.#sender.writeFrom(source, endOfMessage, most, more)
+  }
+
+  /** Seals the bytes that wait for more, if some do. */
+  sealWaiting(): void {
+    this.#sender.sealWaiting()
   }
 
   /** Ends this direction with the authenticated end; the other may go on. */

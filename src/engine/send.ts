@@ -30,6 +30,8 @@ export class Sender {
    */
   #padsLast = false
   #fullRecords = 0
+  /** How many bytes lie in the write window and wait for more, with which they are sealed. Nothing else lies in the buffer then. */
+  #waiting = 0
 
   constructor(handle: Handle) {
     this.#handle = handle
@@ -59,6 +61,7 @@ export class Sender {
   }
 
   writeWindow(wanted = this.#fullRoom): Uint8Array {
+    this.sealWaiting()
     const { sound, core } = this.#handle
     const length = this.#room(sound, wanted)
     this.#window = length
@@ -79,12 +82,20 @@ export class Sender {
     return this.writeFrom(new ChunkSource([offset === 0 ? data : data.subarray(offset)]), endOfMessage)
   }
 
-  writeFrom(source: ChunkSource, endOfMessage: boolean, most = source.left): number {
+  writeFrom(source: ChunkSource, endOfMessage: boolean, most = source.left, more = false): number {
     this.#checkWritable()
     const atStart = source.left
     const atEnd = Math.max(0, atStart - most)
-    while (source.left > atEnd && this.#sealNext(source, source.left - atEnd, endOfMessage));
+    // Behind a record that is padded, another might not fit.
+    const mayWait = more && !endOfMessage && this.#handle.version === 2 && this.#shape.block === 0
+    while (source.left > atEnd && this.#sealNext(source, source.left - atEnd, endOfMessage, mayWait));
     return atStart - source.left
+  }
+
+  sealWaiting(): void {
+    const length = this.#waiting
+    this.#waiting = 0
+    if (length > 0) this.#seal(length, TYPE_DATA)
   }
 
   alert(code: number, text: string): void {
@@ -114,8 +125,13 @@ export class Sender {
     this.#sealCode(code, payload, TYPE_CONTROL)
   }
 
-  /** Seals a record of the `length` bytes in the write window. */
+  /** Seals a record of the `length` bytes in the write window, behind those that wait. */
   seal(length: number, type: number): void {
+    this.sealWaiting()
+    this.#seal(length, type)
+  }
+
+  #seal(length: number, type: number): void {
     const handle = this.#handle
     const status = handle.core.exports.seal(handle.sound, length, type)
     if (status < 0) throw handle.fail(status)
@@ -129,10 +145,13 @@ export class Sender {
   sent(length: number): void {
     checkLength(length)
     const handle = this.#handle
+    // The core would take the buffer back, with the bytes that wait.
+    if (length === 0 && this.#waiting > 0) return
     if (handle.sent(handle.open, length) < 0) throw badOption('length', length, 'no more than the send window holds')
   }
 
   take(): Uint8Array {
+    this.sealWaiting()
     const bytes = this.sendWindow().slice()
     this.sent(bytes.length)
     return bytes
@@ -149,6 +168,7 @@ export class Sender {
     const { limit, block } = this.#shape
     const unit = block || 1
     const length = Math.min(Math.ceil(ANSWER_BYTES / unit) * unit, limit - (limit % unit))
+    this.sealWaiting()
     this.#padTo(length)
     try {
       this.#sealCode(code, encodeText(text, length - RECORD_SEALED - PLAINTEXT_DATA - MAC_BYTES - CODE_BYTES), type)
@@ -157,17 +177,25 @@ export class Sender {
     }
   }
 
-  /** Copies the next bytes into linear memory and seals a record of them. False: enough waits to be sent. */
-  #sealNext(source: ChunkSource, most: number, endOfMessage: boolean): boolean {
+  /**
+   * Copies the next bytes into linear memory, behind those that wait, and seals a record of both. False: enough waits to be sent.
+   * @param mayWait whether the source's last bytes wait for more if they do not fill a record
+   */
+  #sealNext(source: ChunkSource, most: number, endOfMessage: boolean, mayWait: boolean): boolean {
     const { core, open } = this.#handle
-    const length = this.#room(open, most)
+    const behind = this.#waiting
+    const length = this.#room(open, behind + most)
     if (length === 0) return false
+    const waits = mayWait && length < this.#fullRoom && length - behind === source.left
     const padded = length < this.#fullRoom && this.#fullRecords >= PADDED_BEHIND
     if (padded && core.exports.writeRoom(open) < this.#fullRoom) return false
+    if (waits && core.exports.sendLength(open) > 0) return false
     const pointer = this.#pointer(length)
-    source.copyTo(core.bytes, pointer, length)
+    source.copyTo(core.bytes, pointer + behind, length - behind)
+    this.#waiting = waits ? length : 0
+    if (waits) return true
     if (padded) core.exports.shapeRecords(open, 0, RECORD_LIMIT_1, 0, 0)
-    this.seal(length, endOfMessage && source.left === 0 ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA)
+    this.#seal(length, endOfMessage && source.left === 0 ? TYPE_DATA | FLAG_MESSAGE_END : TYPE_DATA)
     if (padded) core.exports.shapeRecords(open, 0, 0, 0, 0)
     if (this.#padsLast) this.#fullRecords = length === this.#fullRoom ? this.#fullRecords + 1 : 0
     return true

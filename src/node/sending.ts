@@ -1,9 +1,8 @@
 import { cutShort } from '../channel/failures.js'
-import { ChunkSource } from '../engine/chunk-source.js'
 import { ChannelError } from '../errors.js'
 import type { SocketCredit } from './credit.js'
 import type { Link } from './link.js'
-import { lastOf, type Outgoing, partsOf } from './outgoing.js'
+import { type Outgoing, partsOf } from './outgoing.js'
 
 /** The most that a socket's stream gathers by itself, in bytes. */
 export const HIGH_WATER_MARK = 64 * 1024
@@ -22,8 +21,8 @@ export class Sending {
   /** Of the write, or the end, that waits: for the start, the transport, or credit. */
   #waiting: Callback | undefined
   #rekeyDue = false
-  /** The last bytes of a large write, which go with what is written in this turn. Its callback is called behind that. */
-  #rest: Uint8Array[] = []
+  /** Whether the last bytes of a large write may wait in the engine, to go with what is written in this turn. */
+  #mayWait = false
   /** Made when there are messages: most sockets have none, and many are idle. */
   #messages: WeakSet<Uint8Array> | undefined
 
@@ -60,16 +59,14 @@ export class Sending {
     this.#messages.add(chunk)
   }
 
-  /** Seals what waits for more, if something does: ahead of all that must not overtake it. */
+  /** Has what waits for more go out, if something does. */
   sealRest(): void {
     const link = this.#link
-    if (!link || this.#rest.length === 0) return
-    const source = new ChunkSource(this.#rest.splice(0))
+    if (!link || !this.#mayWait) return
+    this.#mayWait = false
     try {
-      while (source.left > 0) {
-        this.#count(link.engine.writeFrom(source))
-        link.flush()
-      }
+      link.engine.sealWaiting()
+      link.flush()
     } catch (error) {
       this.#fail(error as Error)
     }
@@ -77,7 +74,6 @@ export class Sending {
 
   /** Turns the key over now; if there is no room for it, ahead of what is written next. */
   rekey(): void {
-    this.sealRest()
     this.#rekeyDue = true
     if (!this.#link) return
     this.#sealRekey(this.#link)
@@ -93,8 +89,7 @@ export class Sending {
   write(chunks: Uint8Array[], callback: Callback, mayWait: boolean): void {
     const link = this.#link
     if (!link) return this.whenOpen(callback, () => this.write(chunks, callback, false))
-    const all = this.#rest.length > 0 ? [...this.#rest.splice(0), ...chunks] : chunks
-    const parts = partsOf(all, this.#messages)
+    const parts = partsOf(chunks, this.#messages)
     const large = parts.reduce((total, { source }) => total + source.left, 0) >= HIGH_WATER_MARK
     let inTurn = mayWait
     const done = (): void => {
@@ -106,7 +101,7 @@ export class Sending {
       if (error) return callback(error)
       let waitsFor: 'nothing' | 'credit' | 'transport'
       try {
-        waitsFor = this.#sealParts(link, parts, large && inTurn && link.engine.version === 2)
+        waitsFor = this.#sealParts(link, parts, large && inTurn)
       } catch (caught) {
         return callback(caught as Error)
       }
@@ -147,22 +142,15 @@ export class Sending {
   #sealFrom(link: Link, part: Outgoing, mayWait: boolean): 'nothing' | 'credit' | 'transport' {
     const { source } = part
     const { engine } = link
-    let full = 0
     while (source.left > 0 || part.end > 0) {
       const room = this.credit?.room ?? Number.POSITIVE_INFINITY
       if (room < (source.left > 0 ? 1 : part.end)) return 'credit'
-      // Not before there is credit: the window is memory that this holds from then on.
-      if (mayWait && full === 0) full = engine.writeWindow().length
-      const rest = full > 0 && part.end === 0 && source.left <= room ? source.left % full : 0
-      if (rest > 0 && rest === source.left) {
-        this.#rest = lastOf(part.chunks, rest)
-        part.source = NO_MORE
-        return 'nothing'
-      }
       // A message ends with its last byte, if credit lets it.
       const ends = part.end > 0 && source.left + part.end <= room
+      const more = mayWait && part.end === 0 && source.left <= room
+      if (more) this.#mayWait = true
       let written = 0
-      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left - rest, room))
+      if (source.left > 0) written = engine.writeFrom(source, ends, Math.min(source.left, room), more)
       else {
         link.makeRoom()
         engine.write(NOTHING, 0, true)
@@ -216,4 +204,3 @@ function sealRestOf(sending: Sending): void {
 }
 
 const NOTHING = new Uint8Array()
-const NO_MORE = new ChunkSource([])

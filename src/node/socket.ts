@@ -349,8 +349,6 @@ export class SecureSocket extends SocketIdentity {
   #onControl(control: Control): boolean {
     this.#signs?.control(control)
     if (!this.#credit && SocketCredit.startsWith(control)) {
-      // It was written when there was no limit.
-      this.#sending.sealRest()
       const soFar = { opened: this.#receiving.opened, sent: this.#sending.bytes }
       const credit = new SocketCredit(this.#link, soFar, this.readableLength)
       this.#sending.credit = credit

@@ -7,12 +7,10 @@ import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connectSocket, encodePublicKey, type SecureSocket } from '../../src/node/index.js'
-import { nodeCore } from '../../src/node/load.js'
 import { LIMITS } from '../support/engines.js'
 import {
   cleanUpAfter,
   duplexPair,
-  failureOf,
   guarded,
   hashOf,
   next,
@@ -163,22 +161,6 @@ check('a new key is for what is written behind it', async () => {
   client.write(someBytes(PIECE))
   client.rekey()
   assert.ok(sent() > PIECE, `${sent()} bytes`)
-})
-
-check('if there is no memory left for the last bytes, the socket fails, and the peer sees no end', async () => {
-  const { client, server } = await pair(2)
-  const heard = readUntilError(server)
-  const failed = failureOf(client)
-  client.write(someBytes(PIECE))
-  const { exports } = nodeCore()
-  const { writePointer } = exports
-  exports.writePointer = () => {
-    exports.writePointer = writePointer
-    return 0
-  }
-  client.end()
-  assert.is((await failed).code, 'USE_NO_MEMORY')
-  assert.is((await heard).error.code, 'LINK_TRUNCATED')
 })
 
 const LEAVING: Record<string, (client: SecureSocket) => void> = {
