@@ -8,7 +8,7 @@ import { callApart } from '../engine/uncaught.js'
  * @returns what ends it: nothing stays on the signal when it was called by all
  */
 export function onAbort(signal: AbortSignal, act: () => void): () => void {
-  const acts = waiting.get(signal) ?? new Set()
+  const { acts, callAll } = waiting.get(signal) ?? waitingAt(signal)
   const stop = () => {
     acts.delete(call)
     if (acts.size === 0) signal.removeEventListener('abort', callAll)
@@ -17,14 +17,23 @@ export function onAbort(signal: AbortSignal, act: () => void): () => void {
     stop()
     act()
   }
-  waiting.set(signal, acts.add(call))
+  acts.add(call)
   // It is added once, however often this is called.
   signal.addEventListener('abort', callAll)
   return stop
 }
 
-const waiting = new WeakMap<EventTarget, Set<() => void>>()
+interface Waiting {
+  acts: Set<() => void>
+  /** The signal's one listener. Signals that are not the platform's may call it without an event. */
+  callAll(): void
+}
 
-function callAll({ currentTarget }: Event): void {
-  for (const call of waiting.get(currentTarget as AbortSignal) ?? []) callApart(call)
+const waiting = new WeakMap<AbortSignal, Waiting>()
+
+function waitingAt(signal: AbortSignal): Waiting {
+  const acts = new Set<() => void>()
+  const it = { acts, callAll: () => acts.forEach(callApart) }
+  waiting.set(signal, it)
+  return it
 }
