@@ -25,7 +25,6 @@ export class Sending {
   #mayWait = false
   /** Made when there are messages: most sockets have none, and many are idle. */
   #messages: WeakSet<Uint8Array> | undefined
-
   #fail: (error: Error) => void
 
   /** @param fail is told if bytes are lost whose write has been called back */
@@ -156,17 +155,12 @@ export class Sending {
         engine.write(NOTHING, 0, true)
       }
       const ended = ends && source.left === 0
-      this.#count(written, ended ? part.end : 0)
+      this.bytes += written
+      this.credit?.sent(written + (ended ? part.end : 0))
       if (ended) part.end = 0
       if (!link.flush()) return 'transport'
     }
     return 'nothing'
-  }
-
-  /** @param end what an end of a message counts for */
-  #count(bytes: number, end = 0): void {
-    this.bytes += bytes
-    this.credit?.sent(bytes + end)
   }
 
   #sealRekey({ engine }: Link): void {
