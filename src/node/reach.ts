@@ -3,9 +3,11 @@
 
 import dns, { type LookupAddress } from 'node:dns'
 import net from 'node:net'
+import { setImmediate } from 'node:timers'
 import { abortError } from '../channel/failures.js'
 import { withResolvers } from '../channel/resolvers.js'
 import { bare } from '../keys/given.js'
+import { reset } from './reset.js'
 
 export interface ReachTimes {
   /** For looking the name up and connecting, in ms; 0 is no limit. */
@@ -105,8 +107,18 @@ function firstToConnect(targets: net.NetConnectOpts[], over: Promise<never>): Pr
     begin()
   }).finally(() => {
     clearTimeout(timer)
-    for (const socket of attempts) socket.on('error', () => {}).destroy()
+    for (const socket of attempts) giveUp(socket)
   })
+}
+
+/**
+ * The system may have connected it, and the peer have taken it, before this process knows: to end it then would be an end that nobody has
+ * meant. So it is reset, if that is found in the turn behind this one.
+ */
+function giveUp(socket: net.Socket): void {
+  socket.on('error', () => {})
+  socket.once('connect', () => reset(socket))
+  setImmediate(() => setImmediate(() => socket.destroy()))
 }
 
 function together(errors: Error[]): Error {

@@ -1,3 +1,4 @@
+import type net from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /**
@@ -9,4 +10,14 @@ export function resetTransport(transport: Duplex & { resetAndDestroy?(): unknown
   const ending = transport.writableEnded && transport.writableLength === 0 && !transport.writableFinished
   if (ending && !transport.destroyed) transport.once('finish', () => transport.resetAndDestroy?.())
   else transport.resetAndDestroy?.()
+}
+
+/** A reset, which no reader takes for an end; a Unix socket has no such thing, and closes. */
+export function reset(plain: net.Socket): void {
+  if (plain.destroyed) return
+  try {
+    resetTransport(plain)
+  } catch {
+    plain.destroy()
+  }
 }

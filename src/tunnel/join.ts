@@ -2,7 +2,7 @@
 
 import type net from 'node:net'
 import { encodePublicKey, type SecureSocket } from '../node/index.js'
-import { reset } from './plain.js'
+import { reset } from '../node/reset.js'
 import { Splice, tell } from './splice.js'
 import { Tunnel, type TunnelOptions, unlessAborted } from './tunnel.js'
 
@@ -19,7 +19,7 @@ export function forwardOne(
     near: plain,
     side: 'plain',
     join: async signal => {
-      const channel = unlessAborted(await reach(signal), signal)
+      const channel = unlessAborted(await reach(signal), signal, it => it.destroy())
       peer = encodePublicKey(channel.remotePublicKey)
       return new Splice(channel, plain, pipe)
     },
@@ -38,7 +38,7 @@ export function exposeOne(
   return new Tunnel({
     near: channel,
     side: 'channel',
-    join: async signal => new Splice(channel, unlessAborted(await reach(signal), signal), pipe),
+    join: async signal => new Splice(channel, unlessAborted(await reach(signal), signal, reset), pipe),
     abandon: (alert, text) => tell(channel, alert, text),
     ...rest,
   })

@@ -1,9 +1,10 @@
 import net from 'node:net'
+import { reset } from '../node/reset.js'
 import { addressOf } from './address.js'
 import { guarded, guardListeners } from './guard.js'
 import type { Counter } from './limits.js'
 import { HIGH_WATER_MARK } from './patience.js'
-import { acceptsPipes, reset } from './plain.js'
+import { acceptsPipes } from './plain.js'
 import { refusedEntry, type TunnelEntry } from './tunnel.js'
 
 export interface PlainHooks {

@@ -1,17 +1,7 @@
 // How a plain socket ends: an end and a reset, told apart.
 
 import type net from 'node:net'
-import { resetTransport } from '../node/reset.js'
-
-/** A reset, which no reader takes for an end; a Unix socket has no such thing, and closes. */
-export function reset(plain: net.Socket): void {
-  if (plain.destroyed) return
-  try {
-    resetTransport(plain)
-  } catch {
-    plain.destroy()
-  }
-}
+import { reset } from '../node/reset.js'
 
 /** Resets when what was written before, and an end behind it, has been handed to the system, or has had its time. */
 export function resetBehind(plain: net.Socket): void {

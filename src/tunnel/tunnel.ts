@@ -127,10 +127,10 @@ export class Tunnel implements Live {
   }
 }
 
-/** Throws away what was reached too late. */
-export function unlessAborted<T extends Duplex>(reached: T, signal: AbortSignal): T {
+/** Drops what was reached too late. */
+export function unlessAborted<T extends Duplex>(reached: T, signal: AbortSignal, drop: (it: T) => void): T {
   if (!signal.aborted) return reached
-  reached.on('error', () => {}).destroy()
+  drop(reached.on('error', () => {}))
   throw signal.reason
 }
 

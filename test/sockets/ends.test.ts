@@ -6,7 +6,9 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parsePlain } from '../../src/cli/frame/place.js'
-import { acceptsPipes, reset, whenEnded } from '../../src/tunnel/plain.js'
+import { openSocket } from '../../src/node/reach.js'
+import { reset } from '../../src/node/reset.js'
+import { acceptsPipes, whenEnded } from '../../src/tunnel/plain.js'
 import { makeKey, type Running, startNopki, workFolder } from '../support/command.js'
 import { freePort } from '../support/ports.js'
 import {
@@ -16,6 +18,7 @@ import {
   plainServer,
   readAll,
   readUntilError,
+  rejects,
   someBytes,
   track,
   until,
@@ -30,6 +33,20 @@ const router = await makeKey(folder, 'router')
 const check = (name: string, body: () => Promise<void>) => guarded(test, name, body, 60_000)
 const COUNT = 40
 const SENT = someBytes(1000)
+
+check('one that is given up when the system has connected, and nobody knows yet: the peer sees a reset', async () => {
+  const accepted: net.Socket[] = []
+  const port = await plainServer(socket => accepted.push(socket))
+  const given = new AbortController()
+  const times = { timeout: 0, timedOut: () => new Error('it took too long'), signal: given.signal }
+  const attempt = openSocket({ host: '127.0.0.1', port }, times)
+  // net.connect has begun then, and what the system says of it comes in the next turn.
+  process.nextTick(() => process.nextTick(() => given.abort(new Error('given up'))))
+  await rejects(attempt, /given up/)
+  await until(() => accepted.length === 1)
+  const { error } = await readUntilError(accepted[0] as net.Socket)
+  assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+})
 
 check('a service behind a Unix socket that answers and closes: its clients see the answer, and an end', async () => {
   const { dial, service } = await chain({ front: 'tcp', behind: 'unix' })
