@@ -75,9 +75,9 @@ export class SocketCredit {
     this.#linger = setTimeout(late, LINGER_MS).unref()
   }
 
+  /** Waits no more: a socket whose reader is slow would be destroyed once it is late, and a closed one would be kept until then. */
   stop(): void {
     clearTimeout(this.#linger)
-    this.#onPeerEnded = undefined
   }
 
   /** @throws ChannelError PEER_OVERRUN, PEER_AFTER_END */

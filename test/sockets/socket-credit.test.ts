@@ -4,6 +4,7 @@ import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createWebSocketStream } from 'ws'
+import { LINGER_MS } from '../../src/channel/options.js'
 import { Engine } from '../../src/engine/index.js'
 import type { SecureSocket, ServeOptions } from '../../src/node/index.js'
 import { nodeCore } from '../../src/node/load.js'
@@ -15,6 +16,7 @@ import {
   CREDIT_NONE,
   CREDIT_WINDOW,
 } from '../../src/wire/stream.js'
+import { still } from '../support/clock.js'
 import { RawPeer } from '../support/raw-peer.js'
 import {
   cleanUpAfter,
@@ -252,6 +254,36 @@ check('the peer’s data is over first: its final record is waited for', async (
   peer.flush()
   await closed
   assert.is(socket.errored, null)
+})
+
+still(test, 'a reader that is slow once both ends are there has all the time it likes', async clock => {
+  const { socket, peer } = await withPeer()
+  await peer.agree(1000)
+  socket.end('all of it')
+  await peer.until(() => said(peer, CONTROL_DATA_END))
+  peer.pour(CREDIT_WINDOW / 2)
+  endData(peer)
+  // It waits for the peer's final record, for as long as that may take.
+  await peer.until(() => peer.events.includes('end'))
+  peer.engine.end()
+  peer.flush()
+  await peer.ended()
+  clock.advance(LINGER_MS)
+  assert.is(socket.destroyed, false)
+  assert.is((await readAll(socket)).length, CREDIT_WINDOW / 2)
+})
+
+still(test, 'a socket that is destroyed while it waits for the final record leaves no timer behind', async clock => {
+  const { socket, peer } = await withPeer()
+  await peer.agree(1000)
+  socket.end()
+  await peer.until(() => said(peer, CONTROL_DATA_END))
+  const timers = clock.timers.all
+  endData(peer)
+  await peer.until(() => peer.events.includes('end'))
+  assert.is(clock.timers.all, timers + 1)
+  socket.destroy()
+  assert.is(clock.timers.all, timers)
 })
 
 check('a peer that ends its data, and goes without its final record', async () => {
