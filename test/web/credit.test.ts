@@ -175,6 +175,19 @@ check('a peer that says something else first does not take part', async () => {
   assert.not.ok(peer.credits.some(it => it.heeds))
 })
 
+check(
+  'an end to a peer that does not take part, which waits for it',
+  async () => {
+    const { client, peer } = await withServer()
+    await client.writable.close()
+    await peer.until(() => peer.controls.some(it => it.code === CONTROL_DATA_END))
+    assert.not.ok(peer.events.includes('end'))
+    peer.pour(1)
+    await peer.until(() => peer.events.includes('end'))
+  },
+  10_000,
+)
+
 check('a peer that never grants more: the writer waits; abort ends it', async () => {
   const { peer, server } = await withClient()
   await peer.agree(10)

@@ -181,6 +181,31 @@ wait('an alert to a peer that has ended by then', async clock => {
   assert.is(clock.timers.all, 0)
 })
 
+wait('an alert and a failure that cross: the first decides what there is to be read', async clock => {
+  const outcomes = new Set<unknown>()
+  // So many turns of promises lie between the two; below 0, the alert is first.
+  for (let ticks = -30; ticks < 30; ticks++) {
+    const { client, peer } = await withServer()
+    peer.pour(5)
+    await settled()
+    const early = ticks < 0 && client.alert(4)
+    for (let tick = ticks; tick < 0; tick++) await undefined
+    peer.close()
+    for (let tick = 0; tick < ticks; tick++) await undefined
+    const told = await stateOf(early || client.alert(4))
+    outcomes.add(told)
+    const reader = client.readable.getReader()
+    if (told === 'resolved') assert.is(await stateOf(reader.read()), 'USE_CLOSED', `${ticks} ticks`)
+    else {
+      assert.is(told, 'LINK_TRUNCATED')
+      assert.is((await reader.read()).value?.length, 5, `${ticks} ticks`)
+      assert.is(await stateOf(reader.read()), 'LINK_TRUNCATED', `${ticks} ticks`)
+    }
+    assert.is(clock.timers.all, 0)
+  }
+  assert.is(outcomes.size, 2)
+})
+
 wait('a channel that has come to both its ends leaves no timer behind', async clock => {
   const times = { heartbeat: 1000, idleTimeout: 2000 }
   const { client, server } = await webPair(2, loosePair(), { client: times, server: times })
@@ -331,6 +356,18 @@ wait('a peer that says nothing is given little, and all there is after 2 s', asy
   clock.advance(1)
   await settled()
   assert.is(peer.received, CREDIT_FIRST + 100_000)
+})
+
+wait('to a peer that says nothing the end is said after 2 s, too', async clock => {
+  const { client, peer } = await withServer({}, loosePair(false))
+  await client.writable.close()
+  await settled()
+  clock.advance(1999)
+  await settled()
+  assert.not.ok(peer.events.includes('end'))
+  clock.advance(1)
+  await settled()
+  assert.ok(peer.events.includes('end'))
 })
 
 wait('the word that a client is served says nothing of credit', async clock => {

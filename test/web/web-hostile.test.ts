@@ -104,6 +104,20 @@ guarded(
   15_000,
 )
 
+guarded(test, 'a hello that is rejected: the client hears why, and the server knows', async () => {
+  const [near, far] = streamPair()
+  const server = codeOf(secureServer(far, { versions: [1] }))
+  assert.is(await codeOf(secureClient(near, { version: 2 })), 'PEER_REJECTED')
+  assert.is(await server, 'PEER_VERSION_NOT_SERVED')
+})
+
+guarded(test, 'version 1: a response that is no proof: the client hears it, and the server knows', async () => {
+  const { hello } = HANDSHAKE[1]
+  const [client, server] = await outcome(1, { up: flip(hello + 1) })
+  assert.is(client, 'PEER_ALERT')
+  assert.match(server, /^PEER_(KEY_UNREADABLE|BAD_PROOF)$/)
+})
+
 for (const version of VERSIONS) {
   const { up, down, hello } = HANDSHAKE[version]
   const check = (name: string, run: () => Promise<void>) => guarded(test, `v${version}: ${name}`, run, 60_000)

@@ -47,6 +47,7 @@ import {
   socketChannels,
   streamPair,
   streamServer,
+  tapped,
   webPair,
 } from '../support/web.js'
 
@@ -475,6 +476,33 @@ guarded(test, 'close with a reader leaves the rest to the reader', async () => {
   assert.is((await heard).toString(), 'all of it')
   await closed
 })
+
+guarded(
+  test,
+  'an alert reaches a peer that is slow, though who reads the messages here finds the channel closed',
+  async () => {
+    const [near, far] = streamPair()
+    let held: Promise<void> | undefined
+    let goOn = () => {}
+    const slow = tapped(far, {
+      out: async chunk => {
+        await held
+        return [chunk]
+      },
+    })
+    const { client, server } = await webPair(2, [near, slow])
+    await client.accepted
+    held = new Promise(resolve => {
+      goOn = resolve
+    })
+    const reading = server.messages().next()
+    const left = server.alert(4, 'going home')
+    await rejects(reading, 'USE_CLOSED')
+    goOn()
+    await rejects(receive(client), 'PEER_ALERT')
+    await left
+  },
+)
 
 guarded(test, 'a write, a message and an end keep their order', async () => {
   const { client, server } = await webPair(2)
