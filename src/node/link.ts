@@ -303,6 +303,8 @@ export class Link {
   #drainEngine(): boolean {
     const { engine } = this
     for (let ended = false; !this.#turnOver; ) {
+      // Of a write that is called back as done: if what comes next is a fault of the peer's, the engine seals nothing any more.
+      engine.sealWaiting()
       const event = this.#keptEvent ?? (ended ? untraced(() => engine.advance()) : engine.advance())
       this.#keptEvent = undefined
       if (event !== 'idle') {

@@ -1,6 +1,7 @@
 // Large writes of one turn: the last bytes of each go in one record with the next one, and none is late or lost.
 
 import { execFile } from 'node:child_process'
+import net from 'node:net'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -10,13 +11,16 @@ import { connectSocket, encodePublicKey, type SecureSocket } from '../../src/nod
 import { LIMITS } from '../support/engines.js'
 import {
   cleanUpAfter,
+  dial,
   duplexPair,
+  failureOf,
   guarded,
   hashOf,
   next,
   pair,
   pairOver,
   plainPair,
+  plainServer,
   readAll,
   readUntilError,
   serve,
@@ -24,6 +28,7 @@ import {
   someBytes,
   track,
   turn,
+  until,
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
@@ -162,6 +167,42 @@ check('a new key is for what is written behind it', async () => {
   client.rekey()
   assert.ok(sent() > PIECE, `${sent()} bytes`)
 })
+
+check(
+  'called back as done, they have been handed on, though a corrupt record comes right behind what they answer',
+  async () => {
+    const { server: listener, port } = await serve()
+    const accepted = next(listener, 'secureConnection')
+    const held: Buffer[] = []
+    const sizeHeld = () => held.reduce((size, it) => size + it.length, 0)
+    let holds = false
+    const onward = track(net.connect(port, '127.0.0.1'))
+    const relay = await plainServer(near => {
+      onward.pipe(near)
+      near.on('data', chunk => void (holds ? held.push(chunk) : onward.write(chunk)))
+    })
+    const client = await dial(relay)
+    await client.accepted
+    const [server] = await accepted
+    holds = true
+    // Two records, which come at once.
+    for (const size of [1000, 2000]) {
+      client.write(someBytes(1000))
+      await until(() => sizeHeld() > size)
+    }
+    const calledBack = new Promise<unknown>(resolve =>
+      server.once('data', () => server.write(someBytes(PIECE), (error: unknown) => resolve(error ?? 'done'))),
+    )
+    const failure = failureOf(server)
+    const bytes = Buffer.concat(held)
+    bytes[bytes.length - 1]! ^= 1
+    onward.write(bytes)
+    const { data } = await readUntilError(client)
+    assert.is((await failure).code, 'PEER_BAD_RECORD')
+    assert.is(await calledBack, 'done')
+    assert.is(data.length, PIECE)
+  },
+)
 
 const LEAVING: Record<string, (client: SecureSocket) => void> = {
   'at once': client => {
