@@ -64,9 +64,11 @@ export async function probePlain(timeout: number, reach: (timeout: number) => Pr
 export async function probeChannel(timeout: number, dial: (timeout: number) => Promise<SecureSocket>): Promise<void> {
   const channel = await dial(probeTime(timeout))
   const answer = new Promise<void>((resolve, reject) => {
+    const over = (error: Error) => (isRefusal(error) ? reject(error) : resolve())
     channel.once('end', resolve)
-    channel.once('error', error => (isRefusal(error) ? reject(error) : resolve()))
-    setTimeout(resolve, ANSWER_MS).unref()
+    channel.once('error', over)
+    // A server that takes its time to decide may yet refuse; behind its yes, what it serves may be away.
+    channel.accepted.then(() => setTimeout(resolve, ANSWER_MS).unref(), over)
   })
   channel.resume().end()
   await answer.finally(() => channel.on('error', () => {}).destroy())

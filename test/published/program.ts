@@ -4,6 +4,8 @@
 //   program.js serve SECRET_KEY STEPS           prints its port, then a line a connection
 //   program.js call SECRET_KEY                  a line `{"port": …, "serverKey": …, "steps": […]}` a connection, and prints a line for each
 //
+// On descriptor 3 it writes how many bytes each read gave, a line a read.
+//
 //   say TEXT    hear N (bytes)    hear all    echo    alert CODE TEXT    wait MS
 
 import { writeSync } from 'node:fs'
@@ -55,13 +57,19 @@ function wireOf(socket: net.Socket): Wire {
   return new SocketWire(handle.fd, socket)
 }
 
-/** Node has to know of the first close, for it would make another itself. */
+/** It tells how many bytes each read gave. And Node has to know of the first close, for it would make another itself. */
 class SocketWire extends Wire {
   #socket: net.Socket
 
   constructor(fd: number, socket: net.Socket) {
     super(fd)
     this.#socket = socket
+  }
+
+  override read(into: Uint8Array): number {
+    const length = super.read(into)
+    writeSync(READS_FD, `${length}\n`)
+    return length
   }
 
   override close(): void {
@@ -162,6 +170,7 @@ function print(value: unknown): void {
 }
 
 const READ_BYTES = 4096
+const READS_FD = 3
 
 const [role = '', secretKey = '', steps = '[]'] = process.argv.slice(2)
 const longTerm = keyPairOf(Buffer.from(secretKey, 'base64url'))

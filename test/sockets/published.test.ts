@@ -12,7 +12,7 @@ import { codeAnd, plaintextOf, TYPE } from '../peer/record.js'
 import { Opener1, TAG, Writer1 } from '../peer/stream1.js'
 import { readResponse1, writeChallenge1, writeHello1, writeResponse1 } from '../peer/version1.js'
 import { rows } from '../published/rows.js'
-import { type Ending, startClient, startServer } from '../published/standin.js'
+import { type Client, type Ending, type Server, startClient, startServer } from '../published/standin.js'
 import {
   checkError,
   cleanUpAfter,
@@ -396,7 +396,7 @@ async function toServer(groups: (writer: Writer1) => Uint8Array[][]): Promise<En
   socket.write(hello)
   const { response, established } = writeResponse1((await next(socket, 'data'))[0], state)
   socket.write(response)
-  await send(socket, groups(new Writer1(established.clientToServer, systemRandom)))
+  await send(socket, server, groups(new Writer1(established.clientToServer, systemRandom)))
   return await server.next()
 }
 
@@ -408,15 +408,16 @@ async function toClient(groups: (writer: Writer1) => Uint8Array[][]): Promise<En
   const accepted = next(listener, 'connection')
   const ending = client.call(port, ['hear all'])
   const { socket, writer } = await serveByHand((await accepted)[0])
-  await send(socket, groups(writer))
+  await send(socket, client, groups(writer))
   return await ending
 }
 
-/** Gives the other process time to read each group alone. */
-async function send(socket: net.Socket, groups: Uint8Array[][]): Promise<void> {
+/** Has the stand-in read each group alone. One that aborts before may reset the connection. */
+async function send(socket: net.Socket, standIn: Server | Client, groups: Uint8Array[][]): Promise<void> {
+  socket.on('error', () => {})
   for (const group of groups) {
     socket.write(concat(...group))
-    await new Promise(resolve => setTimeout(resolve, APART_MS))
+    await standIn.took(socket.bytesWritten)
   }
   socket.end()
 }
@@ -474,6 +475,5 @@ function latePair(): [Duplex, Duplex] {
 
 const FULL_DATA = 8192 - 22
 const SHORT = 'a short message'
-const APART_MS = 50
 
 test.run()

@@ -9,6 +9,7 @@ import { freePort } from '../support/ports.js'
 import {
   cleanUpAfter,
   clientKeys,
+  delay,
   guarded,
   hashOf,
   listen,
@@ -324,6 +325,15 @@ check(
     assert.match(await other.check(), /^PEER_KEY_MISMATCH: /)
   },
 )
+
+check('a server that takes its time to refuse this key is not healthy', async () => {
+  // Longer than is waited for what a server says that has let one in.
+  const authorize = () => delay(1200).then(() => false)
+  const into = await expose(HERE, 1, { keyPair: serverKeys, authorize })
+  const target = { host: '127.0.0.1', port: into.port, serverKey: serverKeys.publicKey }
+  const out = await forward(0, target, { retry: 0 })
+  assert.match(await out.check(), /PEER_NOT_AUTHORIZED/)
+})
 
 check('a server’s keys roll: clients of either key come through, and those that are there stay', async () => {
   const newKeys = generateKeyPair()

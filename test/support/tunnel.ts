@@ -21,9 +21,9 @@ export async function tunnelKeys(folder: string): Promise<Keys> {
   return { folder, server, alice, authorized }
 }
 
-/** Starts `nopki expose`; the address for clients. */
-export async function startExpose(keys: Keys, target: number | string, args: string[] = []) {
-  const all = ['expose', '127.0.0.1:0', String(target), '-k', keys.server.file, '-a', keys.authorized, ...args]
+/** Starts `nopki expose`, on a free port unless told otherwise; the address for clients. */
+export async function startExpose(keys: Keys, target: number | string, args: string[] = [], at = '127.0.0.1:0') {
+  const all = ['expose', at, String(target), '-k', keys.server.file, '-a', keys.authorized, ...args]
   const expose = startNopki(all)
   const [, place = ''] = await expose.shows(/exposing \S+ on (\S+) as pk_/)
   return { expose, address: `nopki://${keys.server.publicKey}@${place}` }
