@@ -107,6 +107,8 @@ function firstToConnect(targets: net.NetConnectOpts[], over: Promise<never>): Pr
     begin()
   }).finally(() => {
     clearTimeout(timer)
+    // One that fails yet has no next one tried.
+    begun = targets.length
     for (const socket of attempts) giveUp(socket)
   })
 }

@@ -1,5 +1,6 @@
 // How plain connections end through forward, route and expose in a row: 40 of 40 closes of a Unix socket are ends, 40 of 40 TCP resets resets.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { writeFileSync } from 'node:fs'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import { makeKey, type Running, startNopki, workFolder } from '../support/comman
 import { freePort } from '../support/ports.js'
 import {
   cleanUpAfter,
+  closed,
   guarded,
   next,
   plainServer,
@@ -46,6 +48,28 @@ check('one that is given up when the system has connected, and nobody knows yet:
   await until(() => accepted.length === 1)
   const { error } = await readUntilError(accepted[0] as net.Socket)
   assert.is((error as NodeJS.ErrnoException).code, 'ECONNRESET')
+})
+
+check('of a name that is given up, no address is tried any more, whatever becomes of the one before', async () => {
+  const port = await plainServer(socket => socket.destroy())
+  const given = new AbortController()
+  const begun: net.Socket[] = []
+  const onSocket = (message: unknown) => {
+    begun.push((message as { socket: net.Socket }).socket)
+    // The system knows by then that nobody listens at the first one.
+    process.nextTick(() => given.abort(new Error('given up')))
+  }
+  const found = ['127.0.0.2', '127.0.0.1'].map(address => ({ address, family: 4 }))
+  const lookup: net.LookupFunction = (_name, _options, callback) => callback(null, found)
+  subscribe('net.client.socket', onSocket)
+  try {
+    const times = { timeout: 0, timedOut: () => new Error('it took too long'), signal: given.signal }
+    await rejects(openSocket({ host: 'two.test', port, lookup, autoSelectFamily: true }, times), /given up/)
+    await Promise.all(begun.map(closed))
+    assert.is(begun.length, 1)
+  } finally {
+    unsubscribe('net.client.socket', onSocket)
+  }
 })
 
 check('a service behind a Unix socket that answers and closes: its clients see the answer, and an end', async () => {
