@@ -23,6 +23,8 @@ export class Sending {
   #rekeyDue = false
   /** Whether the last bytes of a large write may wait in the engine, to go with what is written in this turn. */
   #mayWait = false
+  /** What ends of messages have counted for. */
+  #messageEnds = 0
   /** Made when there are messages: most sockets have none, and many are idle. */
   #messages: WeakSet<Uint8Array> | undefined
   #fail: (error: Error) => void
@@ -38,6 +40,11 @@ export class Sending {
     const go = this.#onceOpen
     this.#onceOpen = undefined
     go?.()
+  }
+
+  /** What was sealed, as credit counts it. */
+  get sealed(): number {
+    return this.bytes + this.#messageEnds
   }
 
   /** Whether a write, or the end, waits. */
@@ -154,10 +161,11 @@ export class Sending {
         link.makeRoom()
         engine.write(NOTHING, 0, true)
       }
-      const ended = ends && source.left === 0
+      const end = ends && source.left === 0 ? part.end : 0
       this.bytes += written
-      this.credit?.sent(written + (ended ? part.end : 0))
-      if (ended) part.end = 0
+      this.#messageEnds += end
+      this.credit?.sent(written + end)
+      part.end -= end
       if (!link.flush()) return 'transport'
     }
     return 'nothing'

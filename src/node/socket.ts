@@ -349,7 +349,7 @@ export class SecureSocket extends SocketIdentity {
   #onControl(control: Control): boolean {
     this.#signs?.control(control)
     if (!this.#credit && SocketCredit.startsWith(control)) {
-      const soFar = { opened: this.#receiving.opened, sent: this.#sending.bytes }
+      const soFar = { opened: this.#receiving.opened, sent: this.#sending.sealed }
       const credit = new SocketCredit(this.#link, soFar, this.readableLength)
       this.#sending.credit = credit
       this.#receiving.credit = credit

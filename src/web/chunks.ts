@@ -17,12 +17,14 @@ export class Chunks {
   #used = 0
 
   append(data: Bytes): void {
+    // A stream does not take a chunk without bytes.
+    if (data.length === 0) return
     this.size += data.length
     // A chunk that is alone is soon read, as a rule.
     const alone = this.#list.length === 0 && !this.#page
     if (data.length < SMALL_BYTES && !alone) return this.#copy(data)
     this.#seal()
-    if (data.length > 0) this.#list.push(data)
+    this.#list.push(data)
   }
 
   /** The next chunk, or what is left of it; the caller's from here on. */

@@ -109,6 +109,19 @@ check('the ends of messages count: before the peer has begun, and behind that', 
   assert.is(peer.credits[1]?.limit, soFar + quarter + CREDIT_WINDOW)
 })
 
+check('so do those that this end has sent before', async () => {
+  const { socket, peer } = await withPeer()
+  for (const message of ['abc', '', 'abc']) await socket.send(Buffer.from(message))
+  await peer.until(() => peer.events.filter(it => it === 'message').length === 3)
+  const soFar = 6 + 3 * CREDIT_MESSAGE_END
+  await peer.agree(soFar + 10)
+  socket.write(someBytes(100))
+  await peer.until(() => peer.received === 16)
+  peer.grant(soFar + 11)
+  await peer.until(() => peer.received > 16)
+  assert.is(peer.received, 17)
+})
+
 check('it keeps to a limit, to the byte, and goes on as more is granted', async () => {
   const { socket, peer } = await withPeer()
   await peer.agree(100_000)

@@ -136,6 +136,17 @@ check('who reads bytes is not held up by empty messages, of whatever number', as
   assert.equal((await read).value, Uint8Array.of(7))
 })
 
+check('nor by those that come between bytes that nobody has read yet', async () => {
+  const { client, server } = await webPair(2)
+  const parts = ['one', '', 'two', 'x'.repeat(1000), '', '', 'y'.repeat(1000), ''].map(it => Buffer.from(it))
+  for (const part of parts) await client.send(part)
+  await client.writable.close()
+  // The server has all of it when this has come.
+  await server.send(Buffer.from('heard'))
+  await client.readable.getReader().read()
+  assert.ok((await receive(server)).equals(Buffer.concat(parts)))
+})
+
 check('nor by those that have come before', async () => {
   const { client, server } = await webPair(2)
   const sending = (async () => {
