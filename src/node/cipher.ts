@@ -14,26 +14,24 @@ export function nodeCipher(from = GAINS_FROM): RecordCipher | undefined {
   return { name: 'node:crypto', from, recordLimit: RECORD_LIMIT, seal, open }
 }
 
-const seal: RecordCipher['seal'] = (key, nonce, additional, bytes) => {
-  const length = bytes.length - MAC_BYTES
+const seal: RecordCipher['seal'] = (key, nonce, additional, text, tag) => {
   const cipher = crypto.createCipheriv(CIPHER, key, nonce, OPTIONS)
   cipher.setAAD(additional, WHOLE)
-  const sealed = cipher.update(bytes.subarray(0, length))
+  const sealed = cipher.update(text)
   // A stream cipher holds nothing back: this computes the tag.
   cipher.final()
-  bytes.set(sealed)
-  bytes.set(cipher.getAuthTag(), length)
+  text.set(sealed)
+  tag.set(cipher.getAuthTag())
   discard(sealed)
 }
 
-const open: RecordCipher['open'] = (key, nonce, additional, bytes) => {
-  const length = bytes.length - MAC_BYTES
+const open: RecordCipher['open'] = (key, nonce, additional, text, tag) => {
   const decipher = crypto.createDecipheriv(CIPHER, key, nonce, OPTIONS)
   decipher.setAAD(additional, WHOLE)
-  decipher.setAuthTag(bytes.subarray(length))
-  const opened = decipher.update(bytes.subarray(0, length))
+  decipher.setAuthTag(tag)
+  const opened = decipher.update(text)
   const matches = tagMatches(decipher)
-  if (matches) bytes.set(opened)
+  if (matches) text.set(opened)
   discard(opened)
   return matches
 }

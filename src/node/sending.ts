@@ -9,6 +9,14 @@ export const HIGH_WATER_MARK = 64 * 1024
 
 export type Callback = (error?: Error | null) => void
 
+/** A write that is under way. */
+interface Write {
+  /** What is not sealed yet. */
+  parts: Outgoing[]
+  large: boolean
+  callback: Callback
+}
+
 /** A socket's own direction: what was written is sealed as the transport takes it, and as the peer grants it. */
 export class Sending {
   /** How many bytes of the application were sealed. */
@@ -97,26 +105,30 @@ export class Sending {
     if (!link) return this.whenOpen(callback, () => this.write(chunks, callback, false))
     const parts = partsOf(chunks, this.#messages)
     const large = parts.reduce((total, { source }) => total + source.left, 0) >= HIGH_WATER_MARK
-    let inTurn = mayWait
-    const done = (): void => {
-      // For every one: the stream calls back several writes at once, in place of the first.
-      if (large) process.nextTick(sealRestOf, this)
-      callback()
+    this.#go(link, { parts, large, callback }, large && mayWait)
+  }
+
+  #go(link: Link, write: Write, mayWait: boolean): void {
+    let waitsFor: 'nothing' | 'credit' | 'transport'
+    try {
+      waitsFor = this.#sealParts(link, write.parts, mayWait)
+    } catch (error) {
+      return write.callback(error as Error)
     }
-    const go = (error?: Error | null): void => {
-      if (error) return callback(error)
-      let waitsFor: 'nothing' | 'credit' | 'transport'
-      try {
-        waitsFor = this.#sealParts(link, parts, large && inTurn)
-      } catch (caught) {
-        return callback(caught as Error)
-      }
-      if (waitsFor === 'credit') this.#whenGranted(go)
-      else if (waitsFor === 'transport') this.#whenWritable(link, parts.length > 0 ? go : done)
-      else done()
+    if (waitsFor === 'nothing') return this.#done(write)
+    const goOn = (error?: Error | null) => {
+      if (error) write.callback(error)
+      else if (write.parts.length > 0) this.#go(link, write, false)
+      else this.#done(write)
     }
-    go()
-    inTurn = false
+    if (waitsFor === 'credit') this.#whenGranted(goOn)
+    else this.#whenWritable(link, goOn)
+  }
+
+  #done({ large, callback }: Write): void {
+    // For every one: the stream calls back several writes at once, in place of the first.
+    if (large) process.nextTick(sealRestOf, this)
+    callback()
   }
 
   /** Goes on when what is written goes out. @param callback is told if it never does */

@@ -12,10 +12,10 @@ export interface RecordCipher {
   readonly from: number
   /** The longest record, in bytes, for which it is at its fastest. */
   readonly recordLimit: number
-  /** Seals all but the last 16 of the bytes, and writes the tag there. */
-  seal(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, bytes: Uint8Array): void
-  /** Opens all but the last 16 of the bytes, which are the tag. False if the tag does not match: then the bytes are as they were. */
-  open(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, bytes: Uint8Array): boolean
+  /** Seals `text` in place, and writes its tag [16] to `tag`. */
+  seal(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, text: Uint8Array, tag: Uint8Array): void
+  /** Opens `text` in place. False if `tag` [16] does not match: then the text is as it was. */
+  open(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, text: Uint8Array, tag: Uint8Array): boolean
 }
 
 /** The platform's own build of X25519 (RFC 7748). */
@@ -44,6 +44,8 @@ export interface HostImports {
   open: CipherCall
 }
 
+type FiveViews = [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array]
+
 type CipherCall = (
   bytes: number,
   length: number,
@@ -60,31 +62,48 @@ export function hostPrimitives(cipher?: RecordCipher, multiplier?: Multiplier): 
   return { name: [...new Set(names)].join(', '), cipher, imports: view => importsOf(view, cipher, multiplier) }
 }
 
-/** Arguments go in, and the answer comes back: nothing is kept between calls. */
+/** Arguments go in, and the answer comes back: nothing is kept between calls but views, which say where, and not what. */
 function importsOf(view: View, cipher?: RecordCipher, multiplier?: Multiplier): HostImports {
   const keyAt = (pointer: number) => view(pointer, KEY_BYTES)
-  const run =
-    (call: (...views: [Uint8Array, Uint8Array, Uint8Array, Uint8Array]) => boolean): CipherCall =>
-    (bytes, length, additional, additionalLength, nonce, key) => {
+  const run = (call: (...views: FiveViews) => boolean): CipherCall => {
+    const [keyView, nonceView] = [sameAgain(view), sameAgain(view)]
+    const [additionalView, textView, tagView] = [sameAgain(view), sameAgain(view), sameAgain(view)]
+    return (bytes, length, additional, additionalLength, nonce, key) => {
       try {
-        const nonceView = view(nonce, RECORD_NONCE_BYTES)
-        const done = call(keyAt(key), nonceView, view(additional, additionalLength), view(bytes, length + MAC_BYTES))
+        const done = call(
+          keyView(key, KEY_BYTES),
+          nonceView(nonce, RECORD_NONCE_BYTES),
+          additionalView(additional, additionalLength),
+          textView(bytes, length),
+          tagView(bytes + length, MAC_BYTES),
+        )
         return done ? DONE : REFUSED
       } catch {
         return NOT_DONE
       }
     }
+  }
   return {
     multiply(out, secretKey, publicKey) {
       if (!multiplier) return NOT_DONE
       const theirs = publicKey === 0 ? undefined : keyAt(publicKey)
       return multiplier.multiply(keyAt(out), keyAt(secretKey), theirs) ? DONE : REFUSED
     },
-    seal: run((key, nonce, additional, bytes) => {
-      cipher?.seal(key, nonce, additional, bytes)
+    seal: run((key, nonce, additional, text, tag) => {
+      cipher?.seal(key, nonce, additional, text, tag)
       return true
     }),
-    open: run((key, nonce, additional, bytes) => cipher?.open(key, nonce, additional, bytes) ?? false),
+    open: run((key, nonce, additional, text, tag) => cipher?.open(key, nonce, additional, text, tag) ?? false),
+  }
+}
+
+/** A view for every record would be garbage for every record, and most lie where the last one lay. */
+function sameAgain(view: View): View {
+  let last = new Uint8Array()
+  return (pointer, length) => {
+    // Memory that has grown leaves views of no bytes behind.
+    if (last.byteOffset !== pointer || last.length !== length) last = view(pointer, length)
+    return last
   }
 }
 

@@ -162,9 +162,9 @@ test('the platform’s cipher is checked before it is used', () => {
   assert.not(works({ ...cipher, seal: () => {} }), 'which does nothing')
   assert.not(works({ ...cipher, open: () => true }), 'which takes any tag')
   assert.not(works({ ...cipher, open: () => false }), 'which takes none')
-  const wrongTag: RecordCipher['seal'] = (key, nonce, additional, bytes) => {
-    cipher.seal(key, nonce, additional, bytes)
-    bytes.fill(0, bytes.length - 1)
+  const wrongTag: RecordCipher['seal'] = (key, nonce, additional, text, tag) => {
+    cipher.seal(key, nonce, additional, text, tag)
+    tag.fill(0, tag.length - 1)
   }
   assert.not(works({ ...cipher, seal: wrongTag }), 'whose tag is wrong')
   assert.is(nativeCipher()?.name, 'node:crypto')

@@ -167,6 +167,71 @@ test('what waits behind sealed bytes: these go first', () => {
   assert.ok(heard.data.equals(Buffer.concat([bytesOf(10), bytesOf(20, 5)])))
 })
 
+/** Writes `count` times 64 KiB as a stream does that is written to in one turn, and returns what went out at once each time. */
+function segmentsOf(engine: Engine, chunks: Uint8Array[], more: boolean): Uint8Array[] {
+  const segments: Uint8Array[] = []
+  for (const chunk of chunks) {
+    const source = new ChunkSource([chunk])
+    while (source.left > 0) {
+      engine.writeFrom(source, false, source.left, more)
+      const window = engine.sendWindow().slice()
+      engine.sent(window.length)
+      if (window.length > 0) segments.push(window)
+    }
+  }
+  engine.sealWaiting()
+  segments.push(engine.take())
+  return segments
+}
+
+// One of them fits a segment of loopback with IPv6.
+const SEGMENT = 65_464
+
+test('records of the usual length: four of them, the last a little shorter, fill one segment', () => {
+  const { client, server } = connectedPair(2, { native: false })
+  const chunks = Array.from({ length: 110 }, (_, at) => bytesOf(65_536, at))
+  const segments = segmentsOf(client, chunks, true)
+  const lengths = segments.map(segment => segment.length)
+  assert.equal(recordsOf(segments[0] as Uint8Array), [
+    16_384,
+    16_384,
+    16_384,
+    SEGMENT - 3 * (16_384 + OVERHEAD) - OVERHEAD,
+  ])
+  // Once the rest of many writes is a record more, that goes alone.
+  assert.equal(
+    lengths.filter(length => length !== SEGMENT),
+    [16_384 + OVERHEAD, lengths.at(-1) as number],
+  )
+  assert.ok(hear(server, Buffer.concat(segments)).data.equals(Buffer.concat(chunks)))
+})
+
+test('without more, 64 KiB are four whole records and nothing else', () => {
+  const { client, server } = connectedPair(2, { native: false })
+  const segments = segmentsOf(client, [bytesOf(65_536)], false)
+  assert.equal(segments.map(recordsOf), [[16_384, 16_384, 16_384, 16_384], []])
+  assert.ok(hear(server, Buffer.concat(segments)).data.equals(bytesOf(65_536)))
+})
+
+const BEHIND: [ahead: number, records: number[]][] = [
+  [1, [1, 65_340]],
+  [200, [200, 65_222]],
+  [30_000, [30_000, 35_422]],
+  // What would fill less than a half of a record waits for a whole one.
+  [40_000, [40_000]],
+]
+for (const [ahead, records] of BEHIND) {
+  test(`long records: behind ${ahead} bytes, what goes out at once fits one segment`, () => {
+    const { client, server } = connectedPair(2, { maxRecord: 65_361, native: false })
+    client.write(bytesOf(ahead, 1))
+    const chunks = [bytesOf(65_536, 2), bytesOf(65_536, 3)]
+    const segments = segmentsOf(client, chunks, true)
+    assert.equal(recordsOf(segments[0] as Uint8Array), records)
+    assert.ok(segments.every(segment => segment.length <= SEGMENT))
+    assert.ok(hear(server, Buffer.concat(segments)).data.equals(Buffer.concat([bytesOf(ahead, 1), ...chunks])))
+  })
+}
+
 test('a channel that is closed has nothing that waits, and leaves nothing behind', () => {
   const core = freshCore()
   const { client, server } = connectedPair(2, { core })

@@ -222,6 +222,23 @@ for (const [when, leave] of Object.entries(LEAVING)) {
   })
 }
 
+const LOST: Record<string, [code: string, lose: (client: SecureSocket, transport: Duplex) => void]> = {
+  'the socket': ['USE_CLOSED', client => client.destroy()],
+  'the connection below': ['LINK_TRUNCATED', (_, transport) => transport.destroy()],
+}
+for (const [what, [code, lose]] of Object.entries(LOST))
+  for (const size of [60_000, PIECE]) {
+    check(`a write of ${size} bytes that waits for the connection to take it fails with ${what}`, async () => {
+      const { client, clientTransport } = await pairOver(2, await plainPair())
+      client.on('error', () => {})
+      clientTransport.cork()
+      const calledBack = new Promise<Error | null | undefined>(resolve => client.write(someBytes(size), resolve))
+      await turn()
+      lose(client, clientTransport)
+      assert.is(((await calledBack) as NodeJS.ErrnoException | undefined)?.code, code)
+    })
+  }
+
 check('a process that exits when its write is called back has sent all of it', async () => {
   const { server: listener, port } = await serve({ keyPair: serverKeys })
   const accepted = next(listener, 'secureConnection')
