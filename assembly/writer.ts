@@ -196,6 +196,5 @@ function padded(length: u32, block: u32): u32 {
 const EMPTY_BYTES: u32 = 2
 
 if (RECORD_LIMIT_1 > RECORD_MAX_1) ERROR("version 1's record limit is over its maximum")
-if (4 * RECORD_LIMIT_2 > BUFFER_BYTES) ERROR("four records do not fit a buffer")
 if (RECORD_MAX_2 > BUFFER_BYTES) ERROR("the longest record does not fit a buffer")
 if (RECORD_MIN != 21) ERROR("the shortest record has changed")

@@ -15,7 +15,14 @@ import {
   SERVES_1,
   SERVES_2,
 } from '../wire/abi.js'
-import { RECORD_LIMIT_1, RECORD_LIMIT_2, RECORD_MAX_1, RECORD_MAX_2, REKEY_BYTES } from '../wire/stream.js'
+import {
+  RECORD_LIMIT_1,
+  RECORD_LIMIT_2,
+  RECORD_MAX_1,
+  RECORD_MAX_2,
+  RECORD_PADDED_2,
+  REKEY_BYTES,
+} from '../wire/stream.js'
 import {
   badOption,
   type Check,
@@ -49,7 +56,7 @@ export interface EngineOptions {
   context?: Uint8Array | string
   /** Default `none`. */
   padding?: Padding
-  /** The longest record to write, in bytes on the wire: default 16,405, in version 1 8,192; 65,361 if a native cipher is in use. */
+  /** The longest record to write, in bytes on the wire: default 65,361, and 16,405 with `full` padding; in version 1 8,192. */
   maxRecord?: number
   /** Turn the key over after so many bytes: at most, and by default, 2^30. */
   rekeyAfter?: number
@@ -201,18 +208,14 @@ function setUpServer(core: Core, options: Readonly<ServerEngineOptions>): Setup 
   return setup
 }
 
-/**
- * How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. A host's cipher may be
- * at its fastest with longer records; but `full` padding does not tell whether there is one.
- */
+/** How the writer shapes records in the version that was agreed on: its limit, block and rekey interval, in bytes. */
 export function shapeOf(
   options: EngineOptions,
   version: Version,
-  hostLimit: number | undefined,
 ): { limit: number; block: number; rekeyAfter: number } {
   const padding = options.padding ?? 'none'
   const longest = version === 1 ? RECORD_MAX_1 : RECORD_MAX_2
-  const usual = version === 1 ? RECORD_LIMIT_1 : padding === 'full' ? RECORD_LIMIT_2 : (hostLimit ?? RECORD_LIMIT_2)
+  const usual = version === 1 ? RECORD_LIMIT_1 : padding === 'full' ? RECORD_PADDED_2 : RECORD_LIMIT_2
   const limit = Math.min(options.maxRecord ?? usual, longest)
   const block = padding === 'none' ? 0 : padding === 'full' ? limit : padding.block
   return { limit, block, rekeyAfter: options.rekeyAfter ?? REKEY_BYTES }

@@ -49,7 +49,7 @@ export class Sender {
     const version = handle.version ?? 2
     const primitives = version === 2 && setup.options.native !== false ? core.primitives : undefined
     const cipher = primitives?.cipher
-    const { limit, block, rekeyAfter } = shapeOf(setup.options, version, cipher?.recordLimit)
+    const { limit, block, rekeyAfter } = shapeOf(setup.options, version)
     this.#shape = { limit, block, rekeyAfter, hostFrom: cipher?.from ?? 0 }
     this.#padTo(block)
     const status = core.exports.start(handle.open)
@@ -184,7 +184,7 @@ export class Sender {
   #sealNext(source: ChunkSource, most: number, endOfMessage: boolean, mayWait: boolean): boolean {
     const { core, open } = this.#handle
     const behind = this.#waiting
-    const length = mayWait ? this.#roomInSegment(open, behind + most) : this.#room(open, behind + most)
+    const length = this.#room(open, behind + most)
     if (length === 0) return false
     const waits = mayWait && length < this.#fullRoom && length - behind === source.left
     const padded = length < this.#fullRoom && this.#fullRecords >= PADDED_BEHIND
@@ -205,17 +205,6 @@ export class Sender {
   #room(channel: number, wanted: number): number {
     const room = this.#handle.core.exports.writeRoom(channel)
     return room < wanted && room < this.#fullRoom ? 0 : Math.min(room, wanted)
-  }
-
-  /**
-   * The same if the rest can wait: what is sent at once fits one segment, and a last record that is not quite full is no sliver.
-   */
-  #roomInSegment(channel: number, wanted: number): number {
-    const { exports } = this.#handle.core
-    const ahead = exports.sendLength(channel)
-    if (ahead === 0) return this.#room(channel, wanted)
-    const room = Math.min(exports.writeRoom(channel), SEGMENT_BYTES - ahead - RECORD_OVERHEAD)
-    return room < wanted && room < this.#fullRoom / 2 ? 0 : Math.min(room, wanted)
   }
 
   /** Where they belong. */
@@ -256,10 +245,6 @@ function encodeText(text: string, limit: number): Uint8Array {
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
-
-// What Linux puts into one segment on loopback, with IPv6; with IPv4 19 bytes more. A second segment wakes the peer a second time.
-const SEGMENT_BYTES = 65_464
-const RECORD_OVERHEAD = RECORD_SEALED + PLAINTEXT_DATA + MAC_BYTES
 
 // Of so much the padding is at most a half.
 const PADDED_BEHIND = 2

@@ -1,7 +1,7 @@
 import crypto from 'node:crypto'
 import { discard } from '../channel/discard.js'
 import type { RecordCipher } from '../wasm/host.js'
-import { MAC_BYTES, RECORD_SEALED } from '../wire/layout.js'
+import { MAC_BYTES } from '../wire/layout.js'
 
 /**
  * ChaCha20-Poly1305 by node:crypto; undefined if this runtime's has none (Bun's).
@@ -11,7 +11,7 @@ import { MAC_BYTES, RECORD_SEALED } from '../wire/layout.js'
 export function nodeCipher(from = GAINS_FROM): RecordCipher | undefined {
   if (!crypto.getCiphers().includes(CIPHER)) return undefined
   keepFreedMemory()
-  return { name: 'node:crypto', from, recordLimit: RECORD_LIMIT, seal, open }
+  return { name: 'node:crypto', from, seal, open }
 }
 
 const seal: RecordCipher['seal'] = (key, nonce, additional, text, tag) => {
@@ -58,11 +58,6 @@ function keepFreedMemory(): void {
 const CIPHER = 'chacha20-poly1305'
 const OPTIONS = { authTagLength: MAC_BYTES }
 const WHOLE = { plaintextLength: 0 }
-// OpenSSL's Poly1305 takes eight blocks of 16 bytes at a time, unless four to seven are left: then it takes four, and a record takes a
-// fifth longer. So the longest record that is fast has 511 times eight blocks, three blocks and 15 bytes of plaintext. But that is 6
-// bytes more than Linux puts into one segment on loopback: a second one, for 6 bytes, wakes the peer a second time. It has 510 times.
-const PLAINTEXT_LIMIT = 510 * 128 + 63
-const RECORD_LIMIT = RECORD_SEALED + PLAINTEXT_LIMIT + MAC_BYTES
 // A call costs microseconds, whatever the length.
 const GAINS_FROM = 8192
 const KEPT_BYTES = 48 * 1024 * 1024

@@ -10,8 +10,6 @@ export interface RecordCipher {
   readonly name: string
   /** The shortest record, in bytes, that gains by it. */
   readonly from: number
-  /** The longest record, in bytes, for which it is at its fastest. */
-  readonly recordLimit: number
   /** Seals `text` in place, and writes its tag [16] to `tag`. */
   seal(key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, text: Uint8Array, tag: Uint8Array): void
   /** Opens `text` in place. False if `tag` [16] does not match: then the text is as it was. */

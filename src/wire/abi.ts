@@ -41,5 +41,5 @@ export const EVENT_ALERT = 4 // the data window holds an alert: code, text. This
 export const EVENT_CONTROL = 5 // the data window holds a control record: code, payload
 export const EVENT_END = 6 // the authenticated end of this direction
 
-// A record buffer: four records of RECORD_LIMIT_2, or one of the longest.
+// A record buffer: one of the longest, with room for a short one behind it.
 export const BUFFER_BYTES = 65792

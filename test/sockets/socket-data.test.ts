@@ -5,6 +5,7 @@ import { type Duplex, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { LIMITS } from '../support/engines.js'
 import {
   cleanUpAfter,
   delay,
@@ -20,8 +21,6 @@ import {
 } from '../support/sockets.js'
 
 cleanUpAfter(test)
-
-const LIMIT = { 1: 8192 - 22, 2: 16384 } as const
 
 inBothVersions(test, (version, check) => {
   check('small writes of one turn go in few records, the first at once; each is called back, in order', async () => {
@@ -75,7 +74,7 @@ inBothVersions(test, (version, check) => {
   })
 
   check('all sizes around the limit of a record', async () => {
-    const limit = LIMIT[version]
+    const limit = LIMITS[version]
     for (const size of [0, 1, limit - 1, limit, limit + 1, 2 * limit, 2 * limit + 1, MEGABYTE + 7]) {
       const { client, server } = await pair(version)
       const data = someBytes(size)
@@ -95,9 +94,9 @@ inBothVersions(test, (version, check) => {
     await next(server, 'data')
     await delay(20)
     const before = serverTransport.bytesRead
-    client.write(someBytes(LIMIT[version]))
-    await until(() => server.bytesRead === 1 + LIMIT[version])
-    assert.is(serverTransport.bytesRead - before, LIMIT[version] + (version === 2 ? 21 : 22))
+    client.write(someBytes(LIMITS[version]))
+    await until(() => server.bytesRead === 1 + LIMITS[version])
+    assert.is(serverTransport.bytesRead - before, LIMITS[version] + (version === 2 ? 21 : 22))
   })
 
   check('small writes are coalesced when corked', async () => {

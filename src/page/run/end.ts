@@ -11,7 +11,6 @@ import {
 import type { HostPrimitives } from '../../wasm/host.js'
 import type { WasmModule } from '../../wasm/instance.js'
 import { KEY_BYTES, RECORD_COUNTER } from '../../wire/layout.js'
-import { RECORD_LIMIT_2 } from '../../wire/stream.js'
 import { type Snapshot, snapshots } from './memory.js'
 
 export type Role = 'client' | 'server'
@@ -104,7 +103,7 @@ export class End {
     const never = () => false
     return {
       name: 'nothing',
-      cipher: { name: 'nothing', from: 1, recordLimit: RECORD_LIMIT_2, seal() {}, open: never },
+      cipher: { name: 'nothing', from: 1, seal() {}, open: never },
       imports: view => {
         const copy = (pointer: number, length: number) => view(pointer, length).slice()
         const record =
