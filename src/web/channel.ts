@@ -68,11 +68,11 @@ export class SecureChannel {
   }
 
   /**
-   * Sends a message: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
+   * Sends a message, behind what was written: bytes that the peer’s `messages()` gives back as one. Resolves when there is room for more.
    * @throws ChannelError USE_CLOSED behind an end, USE_BAD_OPTION; what the channel failed with
    */
   async send(message: Bytes): Promise<void> {
-    await this.#connection.outgoing.write(bytesOf(message), true)
+    await this.#connection.outgoing.send(bytesOf(message))
   }
 
   /**
@@ -97,7 +97,7 @@ export class SecureChannel {
   }
 
   /**
-   * Ends this direction, unless it has ended, and resolves as `closed` does. What the peer still sends is thrown away, unless somebody
+   * Ends this direction behind what was written, unless it has ended, and resolves as `closed` does. What the peer still sends is thrown away, unless somebody
    * reads it (`readable` is locked): then the peer has 30 s to end its own.
    */
   async close(): Promise<void> {
@@ -182,6 +182,12 @@ async function* chunksOf<Chunk>(stream: ReadableStream<Chunk>): AsyncGenerator<C
 }
 
 function openWritable(connection: Connection): WritableStream<Bytes> {
+  const { outgoing } = connection
+  // It is asked within each write, and so knows of what the stream still holds.
+  const size = (chunk?: Bytes) => {
+    outgoing.given()
+    return chunk?.byteLength ?? 1
+  }
   return new WritableStream(
     {
       start(controller) {
@@ -191,11 +197,14 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
         // `abort` is called no sooner than the write that waits is over: it may wait for ever.
         signal?.addEventListener('abort', () => connection.giveUp(signal.reason))
       },
-      write: chunk => connection.outgoing.write(bytesOf(chunk)),
-      close: () => connection.end(),
+      write: chunk => outgoing.next(chunk),
+      close() {
+        outgoing.noMore()
+        return connection.end()
+      },
       abort: reason => connection.giveUp(reason),
     },
-    { highWaterMark: WRITE_AHEAD_BYTES, size: chunk => chunk?.byteLength ?? 1 },
+    { highWaterMark: WRITE_AHEAD_BYTES, size },
   )
 }
 

@@ -2,6 +2,7 @@ import { type Credit, costOf } from '../channel/credit.js'
 import type { Engine } from '../engine/engine.js'
 import { ChannelError } from '../errors.js'
 import { CONTROL_DATA_END } from '../wire/stream.js'
+import { bytesOf } from './bytes.js'
 import { Gate } from './gate.js'
 import type { Link } from './link.js'
 
@@ -13,6 +14,9 @@ export class Outgoing {
   #turn: Promise<unknown> = Promise.resolve()
   #granted = new Gate()
   #ended = false
+  /** How many chunks the stream was given, and how many of them have come here: it hands on one at a time. */
+  #given = 0
+  #came = 0
   #onSilence: () => void
   #silence: ReturnType<typeof setTimeout> | undefined
 
@@ -28,8 +32,37 @@ export class Outgoing {
     return this.#ended
   }
 
-  /** Seals all of the bytes, and resolves when the carrier is ready for more. @throws ChannelError USE_CLOSED behind an end */
-  write(data: Uint8Array, endOfMessage = false): Promise<void> {
+  /** The stream was given a chunk: messages, alerts and ends that come later go behind it. */
+  given(): void {
+    this.#given++
+  }
+
+  /** The stream’s next chunk. @throws ChannelError USE_CLOSED behind an end */
+  async next(chunk: unknown): Promise<void> {
+    try {
+      const written = this.#write(bytesOf(chunk), false, 0)
+      this.#came++
+      this.#granted.open()
+      await written
+    } catch (error) {
+      this.noMore()
+      throw error
+    }
+  }
+
+  /** Nothing more comes of the stream, whatever it was given. */
+  noMore(): void {
+    this.#came = Number.POSITIVE_INFINITY
+    this.#granted.open()
+  }
+
+  /** @throws ChannelError USE_CLOSED behind an end */
+  send(message: Uint8Array): Promise<void> {
+    return this.#write(message, true)
+  }
+
+  /** Seals all of the bytes, and resolves when the carrier is ready for more. */
+  #write(data: Uint8Array, endOfMessage: boolean, given?: number): Promise<void> {
     return this.#inTurn(async () => {
       this.#checkOpen()
       if (data.length === 0 && !endOfMessage) return
@@ -37,7 +70,7 @@ export class Outgoing {
       // Small writes that come while the carrier is busy go out together.
       if (this.#engine.sendWindow().length >= TOGETHER_BYTES) await this.#link.flush()
       else this.#link.flush().catch(() => {})
-    })
+    }, given)
   }
 
   /**
@@ -46,7 +79,7 @@ export class Outgoing {
    */
   end(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#checkOpen()
+      if (this.#ended) return
       this.#ended = true
       if (this.#credit.open && !this.#credit.dataEnded) {
         await this.#seal(() => {
@@ -68,10 +101,10 @@ export class Outgoing {
       if (this.#engine.writeEnded) return
       await this.#seal(() => this.#engine.end())
       await this.#link.flush()
-    })
+    }, 0)
   }
 
-  /** Ends this direction with an alert, behind what is being written. */
+  /** Ends this direction with an alert, behind what was written. */
   alert(code: number, text: string): Promise<void> {
     return this.#inTurn(async () => {
       this.#checkOpen()
@@ -144,7 +177,9 @@ export class Outgoing {
     if (this.#credit.waits) this.#silence ??= setTimeout(this.#onSilence, SILENCE_MS)
   }
 
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+  /** @param given how many of the stream’s chunks go first: by default all that it was given */
+  async #inTurn<T>(act: () => Promise<T>, given = this.#given): Promise<T> {
+    while (this.#came < given) await this.#granted.wait()
     const turn = this.#turn.then(() => {
       this.#granted.check()
       return act()

@@ -504,19 +504,59 @@ guarded(
   },
 )
 
-guarded(test, 'a write, a message and an end keep their order', async () => {
+/** Writes each part, and waits for none. */
+function writeAll(channel: SecureChannel, parts: readonly string[]) {
+  const writer = channel.writable.getWriter()
+  const written = parts.map(it => writer.write(Buffer.from(it)))
+  for (const it of written) it.catch(() => {})
+  return { writer, written }
+}
+
+guarded(test, 'writes, messages and an end keep their order, though nobody waits for them', async () => {
   const { client, server } = await webPair(2)
-  const writer = client.writable.getWriter()
-  writer.write(Buffer.from('1'))
-  const sent = client.send(Buffer.from('2'))
-  writer.write(Buffer.from('3'))
-  const closed = writer.close()
-  const heard = await receive(server)
-  assert.is(heard.length, 3)
-  await Promise.all([sent, closed])
-  await rejects(client.send(Buffer.from('4')), 'USE_CLOSED')
+  const { writer, written } = writeAll(client, ['1', '2', '3'])
+  written.push(client.send(Buffer.from('4')), writer.write(Buffer.from('5')), client.send(Buffer.from('6')))
+  written.push(writer.write(Buffer.from('7')), writer.close())
+  assert.is(String(await receive(server)), '1234567')
+  await Promise.all(written)
+  await rejects(client.send(Buffer.from('8')), 'USE_CLOSED')
   await server.close()
 })
+
+for (const ends of [0, 1]) {
+  guarded(test, `close goes behind all that was written${ends ? ', and an end' : ''}`, async () => {
+    for (const parts of [[], ['1'], ['1', '2', '3']]) {
+      const { client, server } = await webPair(2)
+      const { writer, written } = writeAll(client, parts)
+      if (ends) written.push(writer.close())
+      const closed = client.close()
+      assert.is(String(await receive(server)), parts.join(''))
+      await Promise.all([...written, server.close(), closed])
+    }
+  })
+}
+
+guarded(
+  test,
+  'what the stream does not take is not waited for: what is no bytes, and what comes behind an end',
+  async () => {
+    const one = await webPair(2)
+    const { writer, written } = writeAll(one.client, ['1'])
+    const refused = [writer.write('text' as never), writer.write(Buffer.from('behind it'))]
+    const closed = one.client.close()
+    for (const it of refused) await rejects(it, 'USE_BAD_OPTION')
+    assert.is(String(await receive(one.server)), '1')
+    await Promise.all([...written, one.server.close(), closed])
+
+    const other = await webPair(2)
+    const ended = writeAll(other.client, ['1', '2'])
+    ended.written.push(ended.writer.close())
+    const late = [ended.writer.write(Buffer.from('3')), other.client.send(Buffer.from('4')), other.client.alert(4)]
+    const errors = late.map(it => rejects(it, /clos|ended/i))
+    assert.is(String(await receive(other.server)), '12')
+    await Promise.all([...ended.written, ...errors, other.server.close()])
+  },
+)
 
 guarded(test, 'version 1 with truncation allowed: a plain end is the end', async () => {
   const { client, server } = await webPair(1, await CARRIERS.tcp(), {
