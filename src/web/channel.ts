@@ -97,8 +97,8 @@ export class SecureChannel {
   }
 
   /**
-   * Ends this direction behind what was written, unless it has ended, and resolves as `closed` does. What the peer still sends is thrown away, unless somebody
-   * reads it (`readable` is locked): then the peer has 30 s to end its own.
+   * Ends this direction behind what was written, unless it has ended, and resolves as `closed` does. What the peer still sends is
+   * thrown away, unless somebody reads it (`readable` is locked): then the peer has 30 s to end its own.
    */
   async close(): Promise<void> {
     await this.#connection.close(this.readable.locked)
