@@ -195,7 +195,7 @@ export class Link {
     this.#handler.onClosed?.(this.#owner)
   }
 
-  /** Hands what the engine has to send to the transport. False: it should be given time, see `whenWritable`. */
+  /** Hands what the engine has to send to the transport. False: it should be given time, see `whenWritable`, or takes nothing any more. */
   flush(): boolean {
     const { engine, transport } = this
     // Its last words have gone out another way, and the engine may be closed.
@@ -217,7 +217,7 @@ export class Link {
       if (reused) this.#unsent.push(bytes)
     }
     this.#reclaim()
-    return !transport.writableNeedDrain
+    return !transport.writableNeedDrain && !transport.destroyed
   }
 
   /**

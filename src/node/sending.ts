@@ -116,11 +116,7 @@ export class Sending {
       return write.callback(error as Error)
     }
     if (waitsFor === 'nothing') return this.#done(write)
-    const goOn = (error?: Error | null) => {
-      if (error) write.callback(error)
-      else if (write.parts.length > 0) this.#go(link, write, false)
-      else this.#done(write)
-    }
+    const goOn = (error?: Error | null) => (error ? write.callback(error) : this.#go(link, write, false))
     if (waitsFor === 'credit') this.#whenGranted(goOn)
     else this.#whenWritable(link, goOn)
   }
@@ -150,7 +146,7 @@ export class Sending {
   #sealParts(link: Link, parts: Outgoing[], mayWait: boolean): 'nothing' | 'credit' | 'transport' {
     if (this.#rekeyDue) this.#sealRekey(link)
     for (let part = parts[0]; part; part = parts[0]) {
-      const waitsFor = this.#sealFrom(link, part, mayWait && parts.length === 1)
+      const waitsFor = this.#sealFrom(link, part, mayWait)
       if (part.source.left === 0 && part.end === 0) parts.shift()
       if (waitsFor !== 'nothing') return waitsFor
     }

@@ -72,6 +72,24 @@ check('of a name that is given up, no address is tried any more, whatever become
   }
 })
 
+check('one that is given up and comes to nothing is dropped', async () => {
+  const given = new AbortController()
+  const begun = new Promise<net.Socket>(resolve => {
+    const onSocket = (message: unknown) => {
+      unsubscribe('net.client.socket', onSocket)
+      resolve((message as { socket: net.Socket }).socket)
+    }
+    subscribe('net.client.socket', onSocket)
+  })
+  const times = { timeout: 0, timedOut: () => new Error('it took too long'), signal: given.signal }
+  // Its name is never found.
+  const attempt = openSocket({ host: 'none.test', port: 1, family: 4, lookup: () => {} }, times)
+  const socket = await begun
+  given.abort(new Error('given up'))
+  await rejects(attempt, /given up/)
+  await closed(socket)
+})
+
 check('a service behind a Unix socket that answers and closes: its clients see the answer, and an end', async () => {
   const { dial, service } = await chain({ front: 'tcp', behind: 'unix' })
   service.on('connection', socket => {

@@ -11,6 +11,7 @@ import { connectSocket, encodePublicKey, type SecureSocket } from '../../src/nod
 import { LIMITS } from '../support/engines.js'
 import {
   cleanUpAfter,
+  closed,
   dial,
   duplexPair,
   failureOf,
@@ -238,6 +239,23 @@ for (const [what, [code, lose]] of Object.entries(LOST))
       assert.is(((await calledBack) as NodeJS.ErrnoException | undefined)?.code, code)
     })
   }
+
+for (const size of [1, 60_000, PIECE]) {
+  check(
+    `a write of ${size} bytes to a connection that has closed fails, though what came waits to be read`,
+    async () => {
+      const { client, server, clientTransport } = await pairOver(2, await plainPair())
+      client.on('error', () => {})
+      server.on('error', () => {}).write(someBytes(4 * PIECE))
+      await next(client, 'readable')
+      clientTransport.destroy()
+      await closed(clientTransport)
+      assert.is(client.destroyed, false)
+      const error = await new Promise<Error | null | undefined>(resolve => client.write(someBytes(size), resolve))
+      assert.is((error as NodeJS.ErrnoException | undefined)?.code, 'LINK_TRUNCATED')
+    },
+  )
+}
 
 check('a process that exits when its write is called back has sent all of it', async () => {
   const { server: listener, port } = await serve({ keyPair: serverKeys })

@@ -160,6 +160,16 @@ check('a write that waits for credit holds no memory of the core', async () => {
   assert.is(nodeCore().buffersInUse, before)
 })
 
+check('what is granted goes out, though the end of its message has to wait', async () => {
+  const { socket, peer } = await withPeer()
+  await peer.agree(100_000)
+  socket.send(someBytes(100_000)).catch(() => {})
+  await peer.until(() => peer.received === 100_000)
+  assert.not.ok(peer.events.includes('message'))
+  peer.grant(200_000)
+  await peer.until(() => peer.events.includes('message'))
+})
+
 check('a write that waits is over when the socket is destroyed', async () => {
   const { socket, peer } = await withPeer()
   await peer.agree(10)
