@@ -18,10 +18,12 @@ export const WASM = 'nopki, wasm'
 export const RAW = 'raw TCP'
 export const TLS = ['TLS, AES-256-GCM', 'TLS, ChaCha20']
 export const SECRET_STREAM = 'secret-stream'
+/** No contestant, but has two ends as they do. */
+export const CIPHER_ALONE = 'node:crypto over TCP, alone'
 
 /** @throws where the package that it stands on is not installed */
 export async function loadContestant(name: string): Promise<Contestant> {
-  const load = MODULES[name]
+  const load = name === CIPHER_ALONE ? () => import('./cipher-alone.js') : MODULES[name]
   if (!load) throw new Error(`there is no contestant ${name}`)
   return (await load()).default
 }

@@ -45,6 +45,8 @@ export interface Prepared {
 interface Runner {
   name: string
   end: End
+  /** If it has one of its own, which the measure has not started. */
+  server?: End
   request: object
 }
 
@@ -87,7 +89,7 @@ export function interleaved(measure: string, alongside?: Alongside) {
           await runCase(context, measure, at, [...runners.values(), ...here])
         }
       } finally {
-        for (const { end } of others) await end.stop()
+        for (const { end, server } of others) await Promise.all([end.stop(), server?.stop()])
       }
     })
 }
