@@ -84,7 +84,7 @@ for (const [how, serveOne] of [
 
 check('the only backend has twice the time', async () => {
   const slow = await backendThat(socket => void socket.pause())
-  const routing = await startRouting([line(serverKeys.publicKey, slow.port)], {}, 600)
+  const routing = await startRouting([line(serverKeys.publicKey, slow.port)], {}, 2000)
   const dialled = dialThrough(routing.port)
   // The router has asked in vain, which takes longer than another would have had.
   await until(() => routing.health.length === 1)
