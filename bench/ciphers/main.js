@@ -46,7 +46,7 @@ async function main() {
   const asked = process.argv.slice(2).filter(it => !it.startsWith('--'))
   await prepare()
   const rows = []
-  for (const name of RUNTIMES.filter(it => !asked.length || asked.includes(it))) {
+  for (const name of RUNTIMES.filter(it => it in ENDS && (!asked.length || asked.includes(it)))) {
     const runtime = findRuntime(name)
     if (typeof runtime === 'string') console.error(`skipped: ${runtime}`)
     else rows.push(...(await rowsOf(runtime)))
