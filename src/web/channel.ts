@@ -199,8 +199,10 @@ function openWritable(connection: Connection): WritableStream<Bytes> {
       },
       write: chunk => outgoing.next(chunk),
       close() {
+        // All of the chunks have come. What waits for more was asked for behind this end.
+        const ended = connection.end(0)
         outgoing.noMore()
-        return connection.end()
+        return ended
       },
       abort: reason => connection.giveUp(reason),
     },

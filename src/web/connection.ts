@@ -82,8 +82,8 @@ export class Connection implements LiveChannel, IncomingOwner {
   }
 
   /** Ends this direction, and resolves when the carrier has taken the end. */
-  async end(): Promise<void> {
-    await this.outgoing.end()
+  async end(given?: number): Promise<void> {
+    await this.outgoing.end(given)
     // The published program knows no other end than the connection's.
     if (this.engine.version === 1 && 'allowTruncation' in this.#options && this.#options.allowTruncation) {
       this.#link.endWritable()

@@ -17,6 +17,8 @@ export class Outgoing {
   /** How many chunks the stream was given, and how many of them have come here: it hands on one at a time. */
   #given = 0
   #came = 0
+  /** What goes behind chunks that have not come, in its order. */
+  #behind: [given: number, go: () => void][] = []
   #onSilence: () => void
   #silence: ReturnType<typeof setTimeout> | undefined
 
@@ -41,8 +43,7 @@ export class Outgoing {
   async next(chunk: unknown): Promise<void> {
     try {
       const written = this.#write(bytesOf(chunk), false, 0)
-      this.#came++
-      this.#granted.open()
+      this.#hasCome(this.#came + 1)
       await written
     } catch (error) {
       this.noMore()
@@ -52,8 +53,7 @@ export class Outgoing {
 
   /** Nothing more comes of the stream, whatever it was given. */
   noMore(): void {
-    this.#came = Number.POSITIVE_INFINITY
-    this.#granted.open()
+    this.#hasCome(Number.POSITIVE_INFINITY)
   }
 
   /** @throws ChannelError USE_CLOSED behind an end */
@@ -76,8 +76,10 @@ export class Outgoing {
   /**
    * Ends this direction. As long as the peer still sends, and may have to be granted more, that is said by a control record, and the
    * final one has to follow by `finish` ("Credit").
+   *
+   * @param given as of `#inTurn`
    */
-  end(): Promise<void> {
+  end(given?: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#ended) return
       this.#ended = true
@@ -92,7 +94,7 @@ export class Outgoing {
         await this.#seal(() => this.#engine.end())
       }
       await this.#link.flush()
-    })
+    }, given)
   }
 
   /** The final record, where `end` left it to later. */
@@ -122,6 +124,7 @@ export class Outgoing {
   fail(error: unknown): void {
     clearTimeout(this.#silence)
     this.#granted.fail(error)
+    this.noMore()
   }
 
   async #writeAll(data: Uint8Array, endOfMessage: boolean): Promise<void> {
@@ -178,8 +181,23 @@ export class Outgoing {
   }
 
   /** @param given how many of the stream’s chunks go first: by default all that it was given */
-  async #inTurn<T>(act: () => Promise<T>, given = this.#given): Promise<T> {
-    while (this.#came < given) await this.#granted.wait()
+  #inTurn<T>(act: () => Promise<T>, given = this.#given): Promise<T> {
+    if (this.#came >= given) return this.#enter(act)
+    return new Promise((resolve, reject) => {
+      this.#behind.push([given, () => this.#enter(act).then(resolve, reject)])
+    })
+  }
+
+  /** What has waited for it enters at once: a microtask later, it could be behind what was asked for after it. */
+  #hasCome(chunks: number): void {
+    this.#came = chunks
+    for (let first = this.#behind[0]; first && first[0] <= chunks; first = this.#behind[0]) {
+      this.#behind.shift()
+      first[1]()
+    }
+  }
+
+  #enter<T>(act: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(() => {
       this.#granted.check()
       return act()

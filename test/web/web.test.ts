@@ -523,6 +523,33 @@ guarded(test, 'writes, messages and an end keep their order, though nobody waits
   await server.close()
 })
 
+guarded(
+  test,
+  'messages keep their order, though the second is sent just when the first need not wait any more',
+  async () => {
+    const { client, server } = await webPair(2)
+    const heard = receive(server)
+    const sent: Promise<void>[] = []
+    const bytes = Uint8Array.of(0x32).buffer
+    // It is asked for its bytes when it comes to the channel.
+    const chunk = Object.defineProperty(new DataView(bytes), 'buffer', {
+      get() {
+        queueMicrotask(() => sent.push(client.send(Buffer.from('4'))))
+        return bytes
+      },
+    })
+    const { writer, written } = writeAll(client, ['1'])
+    written.push(writer.write(chunk as never))
+    sent.push(client.send(Buffer.from('3')))
+    await Promise.all(written)
+    assert.is(sent.length, 2)
+    await Promise.all(sent)
+    const closed = client.close()
+    assert.is(String(await heard), '1234')
+    await Promise.all([server.close(), closed])
+  },
+)
+
 for (const ends of [0, 1]) {
   guarded(test, `close goes behind all that was written${ends ? ', and an end' : ''}`, async () => {
     for (const parts of [[], ['1'], ['1', '2', '3']]) {
