@@ -3,6 +3,7 @@
 import net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { probe } from '../../src/cli/route/ask.js'
 import { Backends } from '../../src/cli/route/backends.js'
 import { createServer } from '../../src/node/index.js'
 import { freePort } from '../support/ports.js'
@@ -82,9 +83,24 @@ for (const [how, serveOne] of [
   })
 }
 
+check('a backend that says nothing to a probe is asked in one version, once', async () => {
+  let asked = 0
+  const port = await plainServer(socket => {
+    asked++
+    socket.on('error', () => {}).resume()
+  })
+  const said = new Set<string | undefined>()
+  const ask = async () =>
+    said.add(await probe({ host: '127.0.0.1', port }, serverKeys.publicKey, middleboxKeys.publicKey, 200))
+  // Often: what went wrong here was a millisecond.
+  for (let round = 0; round < 15; round++) await Promise.all(Array.from({ length: 20 }, ask))
+  assert.equal([...said], ['nothing was answered within 200 ms'])
+  assert.is(asked, 300)
+})
+
 check('the only backend has twice the time', async () => {
   const slow = await backendThat(socket => void socket.pause())
-  const routing = await startRouting([line(serverKeys.publicKey, slow.port)], {}, 2000)
+  const routing = await startRouting([line(serverKeys.publicKey, slow.port)], {}, 600)
   const dialled = dialThrough(routing.port)
   // The router has asked in vain, which takes longer than another would have had.
   await until(() => routing.health.length === 1)

@@ -80,9 +80,11 @@ async function probeWith(
   try {
     engine = Engine.client(nodeCore(), { keyPair: generateKeyPair(), serverKey: wanted, middleboxKey, version })
     socket = await connectPlain(place, { timeout: time, retry: 0, signal })
-    timer = setTimeout(() => socket?.destroy(), time)
+    const end = performance.now() + time
     const failure = await awaitAnswer(socket, engine.take(), time, signal)
     if (failure !== undefined) return failure
+    // Not before: destroyed a millisecond too early, one that says nothing would be one that refuses this version.
+    timer = setTimeout(() => socket?.destroy(), end - performance.now())
     for await (const chunk of socket) {
       engine.receive(chunk as Buffer)
       if (engine.connected) return undefined
